@@ -1,0 +1,133 @@
+//! The summary of a run: what `onesided play --format json` prints and `onesided compare` reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The JSON Schema (2020-12) of a [`RunSummary`] document.
+pub const SCHEMA: &str = include_str!("summary.schema.json");
+
+/// Value of the field `format` that this version writes and reads.
+pub const SUMMARY_FORMAT: &str = "onesided-play/1";
+
+/// Which version of the game was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Version {
+    /// One-sided: claims by RMA, no collective in the game.
+    Rma,
+    /// Collective: an allreduce on every guess.
+    Collective,
+}
+
+impl Version {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::Rma => "one-sided",
+            Version::Collective => "collective",
+        }
+    }
+}
+
+/// A run of one or several games. With several, numbers are sums over the games.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// [`SUMMARY_FORMAT`].
+    pub format: String,
+    /// Version of the program that wrote this.
+    pub onesided: String,
+    /// Which version of the game.
+    pub version: Version,
+    /// How digits were claimed; `None` for the collective version.
+    pub claim_with: Option<String>,
+    /// Number of ranks.
+    pub ranks: u32,
+    /// Digits were `1..=digits`.
+    pub digits: u32,
+    /// Number of games.
+    pub games: u64,
+    /// Seed of the random streams.
+    pub seed: u64,
+    /// Think time as it was asked for, in words.
+    pub think: String,
+    /// Name and version of the MPI library.
+    pub mpi_library: String,
+    /// From the start of the game until the last rank left it, in seconds.
+    pub wall_s: f64,
+    /// From the start of the game until the last digit was claimed, in seconds.
+    pub time_to_complete_s: f64,
+    /// Points of all ranks.
+    pub points_total: u64,
+    /// Points beyond one for each digit: digits that were scored by two ranks at once.
+    pub double_scores: u64,
+    /// Number of allreduces; `None` for the one-sided version, which has none.
+    pub rounds: Option<u64>,
+    /// Digit to the rank that scored it (of several, the lowest). With one game only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<BTreeMap<u32, u32>>,
+    /// Digit to all the ranks that scored it, where there were several. With one game only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub double_scored: Option<BTreeMap<u32, Vec<u32>>>,
+    /// One entry a rank, in the order of ranks.
+    pub per_rank: Vec<RankSummary>,
+}
+
+/// What one rank did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RankSummary {
+    /// The rank.
+    pub rank: u32,
+    /// The host that it ran on.
+    pub host: String,
+    /// Guesses.
+    pub guesses: u64,
+    /// Points.
+    pub points: u64,
+    /// Time thinking, in seconds.
+    pub think_s: f64,
+    /// RMA operations (one-sided) or allreduces (collective).
+    pub operations: u64,
+    /// Time in those operations, waiting included, in seconds.
+    pub operation_s: f64,
+    /// Time from the start of the game to its end on this rank, in seconds.
+    pub play_s: f64,
+}
+
+impl RunSummary {
+    /// Reads a document and checks that it is one that this program can have written.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line for the user.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("not a JSON document ({error})"))?;
+        match value.get("format").and_then(serde_json::Value::as_str) {
+            Some(SUMMARY_FORMAT) => {}
+            Some(other) => return Err(format!("format '{other}', and this program reads '{SUMMARY_FORMAT}'")),
+            None => return Err("no summary of `onesided play --format json`: it has no field 'format'".into()),
+        }
+        let summary: RunSummary = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        summary.check()?;
+        Ok(summary)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let ranks: Vec<u32> = self.per_rank.iter().map(|rank| rank.rank).collect();
+        if self.ranks == 0 || ranks != (0..self.ranks).collect::<Vec<_>>() {
+            return Err(format!("'per_rank' does not list ranks 0 to {} in order", self.ranks.saturating_sub(1)));
+        }
+        if self.digits == 0 || self.games == 0 {
+            return Err("a run has at least one digit and one game".into());
+        }
+        let of_ranks = self.per_rank.iter().flat_map(|r| [r.think_s, r.operation_s, r.play_s]);
+        if !of_ranks.chain([self.wall_s, self.time_to_complete_s]).all(|s| s.is_finite() && s >= 0.0) {
+            return Err("a time is negative or not a number".into());
+        }
+        let points = self.per_rank.iter().try_fold(0u64, |sum, rank| sum.checked_add(rank.points));
+        if points != Some(self.points_total) {
+            return Err(format!("'points_total' is {}, and the ranks' points do not sum to it", self.points_total));
+        }
+        Ok(())
+    }
+}

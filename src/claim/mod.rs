@@ -1,0 +1,154 @@
+//! Claiming items so that no two ranks ever win the same one, with no collective in between.
+//!
+//! A *board* holds `n_items` items on a home rank. Any rank claims any item at any time with one-sided
+//! atomics; exactly one claim of each item is [`Claim::Won`]. What an operation's result shows of
+//! other items is kept: claimed items stay claimed, so a remembered "claimed" is never wrong.
+//!
+//! | board | operations for a claim | the loser learns | memory on the home rank |
+//! |---|---|---|---|
+//! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item, rounded up to words of 64 |
+//! | [`SlotBoard`] | 1 compare-and-swap and 1 fetch-and-op in one round trip; 1 more when won | who owns the item | 4 bytes an item |
+//!
+//! Each rank remembers what it knows to be claimed in 1 bit an item.
+//!
+//! The proof that each item is won at most once and, when all ranks stop, exactly once, stands beside
+//! this code in `src/claim/README.md`.
+//!
+//! ```no_run
+//! use onesided::claim::{BitBoard, Board, Claim};
+//! use onesided::rma::{Mpi, ThreadLevel};
+//!
+//! let mpi = Mpi::init(ThreadLevel::Funneled)?;
+//! let world = mpi.world()?;
+//! let mut board = BitBoard::open(&world, 0, 1000)?; // collective: 1000 items, kept on rank 0
+//!
+//! let mut mine = Vec::new();
+//! let first = 1000 * world.rank() as usize / world.size() as usize; // each rank starts elsewhere
+//! for item in (first..1000).chain(0..first) {
+//!     if board.claim(item)? == Claim::Won {
+//!         mine.push(item); // nobody else works on this item
+//!     }
+//! }
+//!
+//! board.close()?; // collective
+//! world.free()?;
+//! mpi.finalize()?;
+//! # Ok::<(), onesided::rma::Error>(())
+//! ```
+
+mod bit_board;
+mod known;
+mod slot_board;
+
+pub use bit_board::BitBoard;
+pub use slot_board::SlotBoard;
+
+use crate::rma::{Rank, Result};
+
+/// What became of a claim. Losing is an outcome, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "whether the claim was won decides who does the work"]
+pub enum Claim {
+    /// The item is this rank's, and nobody else's, for good.
+    Won,
+    /// The item was claimed before.
+    Lost {
+        /// Who holds it, where the board knows: [`SlotBoard`] does, [`BitBoard`] does not.
+        owner: Option<Rank>,
+    },
+}
+
+impl Claim {
+    /// Whether the item is this rank's.
+    pub fn is_won(self) -> bool {
+        self == Claim::Won
+    }
+}
+
+/// What the home rank's memory says of a board at rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// For each item whether it was claimed.
+    pub claimed: Vec<bool>,
+    /// For each item who holds it, where the board keeps owners.
+    pub owners: Option<Vec<Option<Rank>>>,
+}
+
+/// A set of items that ranks claim one-sidedly.
+///
+/// `open` (on the type) and [`close`](Board::close) are collective; nothing else is.
+pub trait Board {
+    /// How many items there are, claimed or not: items are `0..n_items`.
+    fn n_items(&self) -> usize;
+
+    /// Claims `item`. Won by exactly one rank, whichever order the home rank's memory saw.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    fn claim(&mut self, item: usize) -> Result<Claim>;
+
+    /// [`claim`](Board::claim), except that an item which this rank already knows to be claimed is
+    /// lost without an operation.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    #[inline]
+    fn claim_unless_known(&mut self, item: usize) -> Result<Claim> {
+        if self.is_known_claimed(item) {
+            return Ok(Claim::Lost { owner: None });
+        }
+        self.claim(item)
+    }
+
+    /// Learns whether all items are claimed, with one operation, and claims nothing.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn look(&mut self) -> Result<()>;
+
+    /// Whether this rank has learnt that `item` is claimed. Costs no operation. Never wrong when
+    /// true; when false, the item may have been claimed since.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    fn is_known_claimed(&self, item: usize) -> bool;
+
+    /// Whether this rank has learnt that all items are claimed. Costs no operation.
+    fn all_known_claimed(&self) -> bool;
+
+    /// How many RMA operations this rank has issued for claims and looks so far.
+    fn n_operations(&self) -> u64;
+
+    /// Reads the home rank's memory. Exact at rest only: every rank's last operation happened before
+    /// (a barrier in between does it), and none begins until this returns.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn account(&self) -> Result<Account>;
+
+    /// Makes all items free again in the home rank's memory, for a further round. At rest only, as
+    /// [`account`](Board::account); called by one rank, before which all call
+    /// [`forget`](Board::forget).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn clear(&mut self) -> Result<()>;
+
+    /// Forgets what this rank has learnt, for a further round on a board that was
+    /// [cleared](Board::clear).
+    fn forget(&mut self);
+
+    /// Closes the board. Collective over the ranks that opened it.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn close(self) -> Result<()>
+    where
+        Self: Sized;
+}

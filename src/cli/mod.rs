@@ -1,0 +1,147 @@
+//! The command line: one file a subcommand, one place where failures are printed.
+
+mod compare;
+#[cfg(feature = "mpi")]
+mod play;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// Claiming work across MPI ranks without lockstep, and what lockstep costs.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play the guessing game; start it with your MPI's launcher: mpirun -n 4 onesided play rma
+    #[cfg(feature = "mpi")]
+    Play(play::Play),
+    /// Play the guessing game (not in this build, which has no MPI)
+    #[cfg(not(feature = "mpi"))]
+    Play {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<OsString>,
+    },
+    /// Put a one-sided and a collective run side by side (needs no MPI)
+    Compare(compare::Compare),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Why the program ends early.
+#[derive(Debug)]
+enum Failure {
+    /// The user can mend it on the command line or in its input: exit code 2.
+    Usage(String),
+    /// It went wrong all the same: exit code 1.
+    Run(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => 2,
+            Failure::Run(_) => 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Failure::Usage(message) | Failure::Run(message)) = self;
+        write!(f, "onesided: {message}")
+    }
+}
+
+/// Parses the arguments, does what they say, prints a failure once per job.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    log_to_stderr();
+    let command = match Cli::try_parse_from(args) {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return once_per_job(code, || {
+                // Help goes to stdout, an error to stderr; where neither can be written, nothing
+                // can be said.
+                let _ = error.print();
+            });
+        }
+    };
+    let outcome = match command {
+        #[cfg(feature = "mpi")]
+        Command::Play(play) => return play.run(),
+        #[cfg(not(feature = "mpi"))]
+        Command::Play { .. } => Err(Failure::Usage(
+            "this build has no MPI and cannot play: build it with the default features".into(),
+        )),
+        Command::Compare(compare) => compare.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => once_per_job(failure.exit_code(), || eprintln!("{failure}")),
+    }
+}
+
+/// Says something, and gives the exit code, in the first process of the job alone. The others end
+/// with 0: a launcher that sees another rank fail first may kill rank 0 before it has spoken.
+fn once_per_job(code: u8, say: impl FnOnce()) -> ExitCode {
+    if !is_first_of_job() {
+        return ExitCode::SUCCESS;
+    }
+    say();
+    ExitCode::from(code)
+}
+
+/// Whether the launcher calls this process rank 0, or there is no launcher.
+fn is_first_of_job() -> bool {
+    #[cfg(feature = "mpi")]
+    let first = onesided::rma::launcher::Launch::from_environment().is_none_or(|launch| launch.rank == 0);
+    #[cfg(not(feature = "mpi"))]
+    let first = true;
+    first
+}
+
+/// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results.
+fn log_to_stderr() {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(if wanted.is_empty() { "warn" } else { &wanted });
+    let filter = filter.unwrap_or_else(|error| {
+        if is_first_of_job() {
+            eprintln!("onesided: RUST_LOG='{wanted}' is ignored: {error}");
+        }
+        EnvFilter::new("warn")
+    });
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.init();
+}
+
+/// Prints `text` to stdout, all of it or an error.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::Run(format!("cannot print the result: {error}")))
+}
+
+/// Prints one JSON document to stdout.
+fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Failure::Run(format!("cannot write the result as JSON: {error}")))?;
+    print(&(text + "\n"))
+}

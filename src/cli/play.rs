@@ -1,0 +1,336 @@
+//! `onesided play rma|collective`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT, Version};
+use onesided::claim::{BitBoard, SlotBoard};
+use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
+use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
+use onesided::report;
+use onesided::rma::launcher::Launch;
+use onesided::rma::{self, Comm, Library, Mpi, ThreadLevel};
+
+use super::{Failure, Format, once_per_job, print, print_json};
+
+/// The rank whose memory holds the claims, and which prints.
+const HOME: i32 = 0;
+
+/// Arguments of `onesided play`.
+#[derive(Debug, Args)]
+pub(super) struct Play {
+    #[command(subcommand)]
+    version: PlayVersion,
+}
+
+#[derive(Debug, Subcommand)]
+enum PlayVersion {
+    /// One-sided: ranks claim digits in an MPI window on rank 0, with no collective in the game
+    Rma {
+        /// The atomic operation that claims a digit
+        #[arg(long, value_enum, default_value = "fetch-and-op")]
+        claim_with: ClaimWith,
+        #[command(flatten)]
+        game: GameArgs,
+    },
+    /// Collective: the original's steps, an allreduce on every guess and another on every score
+    Collective {
+        #[command(flatten)]
+        game: GameArgs,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClaimWith {
+    /// One bit a digit, by MPI_Fetch_and_op
+    FetchAndOp,
+    /// One slot a digit with its owner, by MPI_Compare_and_swap
+    CompareAndSwap,
+}
+
+#[derive(Debug, Args)]
+struct GameArgs {
+    /// Digits are 1 to N
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    digits: u32,
+    /// Games to play, one after the other
+    #[arg(long, value_name = "G", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    games: u64,
+    /// Seed of all random numbers [default: drawn, and printed with the result]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Think time before each guess: 0, 1s, exp:10ms or uniform:5ms..15ms
+    #[arg(long, value_name = "TIME", default_value = "0")]
+    think: ThinkTime,
+    /// Think time that rank r adds r times, such as 5s
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_duration)]
+    think_per_rank: Duration,
+    /// Think time that one rank adds, such as 3=200ms; may be given several times
+    #[arg(long, value_name = "RANK=TIME")]
+    straggler: Vec<Straggler>,
+    /// How thinking is simulated
+    #[arg(long, value_enum, default_value = "sleep")]
+    think_by: ThinkByArg,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print no notes and no text summary; a JSON document is printed all the same
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print every guess and score, to stdout, or to stderr with --format json
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ThinkByArg {
+    /// The core is free for others
+    Sleep,
+    /// The core is busy
+    Spin,
+}
+
+impl Play {
+    /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
+    pub(super) fn run(self) -> ExitCode {
+        let mpi = match Mpi::init(ThreadLevel::Funneled) {
+            Ok(mpi) => mpi,
+            Err(error) => {
+                let failure = Failure::Run(format!("cannot start MPI: {error}"));
+                return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
+            }
+        };
+        let code = match mpi.world().map_err(game::Error::from).and_then(|world| {
+            let code = self.run_in(&world)?;
+            world.free()?;
+            Ok(code)
+        }) {
+            Ok(code) => code,
+            Err(error) => end_job(&error),
+        };
+        match mpi.finalize() {
+            Ok(()) => code,
+            Err(error) => end_job(&error.into()),
+        }
+    }
+
+    fn run_in(self, world: &Comm<'_>) -> game::Result<ExitCode> {
+        let is_first = world.rank() == HOME;
+        let library = rma::library()?;
+        if world.size() == 1 {
+            let right = Library::launcher_built_against();
+            if let Some(launch) = Launch::from_environment() {
+                if let Some(message) = launch.is_wrong_for(world.size(), &library, right) {
+                    let failure = Failure::Usage(message);
+                    return Ok(once_per_job(failure.exit_code(), || eprintln!("{failure}")));
+                }
+            } else if !self.game().quiet {
+                let launcher = right.unwrap_or("mpirun");
+                eprintln!(
+                    "onesided: playing as one rank; `{launcher} -n 4 onesided play …` plays with four"
+                );
+            }
+        }
+        if is_first {
+            let differs = Library::built_against().and_then(|built| library.differs_from(&built));
+            if let Some(message) = differs {
+                eprintln!("onesided: warning: {message}");
+            }
+        }
+        // Every rank sees the same arguments and the same size, so all of them end here or none.
+        if let Some(message) = self.game().unknown_straggler(world.size()) {
+            if is_first {
+                eprintln!("{}", Failure::Usage(message));
+            }
+            world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
+            return Ok(ExitCode::from(if is_first { 2 } else { 0 }));
+        }
+        let Some(summary) = self.play(world, &library)? else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        let printed = match self.game() {
+            GameArgs { format: Format::Json, .. } => print_json(&summary),
+            GameArgs { quiet: true, .. } => Ok(()),
+            _ => print(&report::summary(&summary)),
+        };
+        Ok(printed.map_or_else(
+            |failure| {
+                eprintln!("{failure}");
+                ExitCode::from(failure.exit_code())
+            },
+            |()| ExitCode::SUCCESS,
+        ))
+    }
+
+    fn game(&self) -> &GameArgs {
+        let (PlayVersion::Rma { game, .. } | PlayVersion::Collective { game }) = &self.version;
+        game
+    }
+
+    /// Plays all games. The summary on rank 0, `None` elsewhere.
+    fn play(&self, world: &Comm<'_>, library: &Library) -> game::Result<Option<RunSummary>> {
+        let args = self.game();
+        let series = Series {
+            n_digits: args.digits,
+            n_games: args.games,
+            seed: agree_on_seed(args.seed, world)?,
+            think: args.think_plan(),
+        };
+        let hosts = world.gather(HOME, rma::processor_name()?.as_bytes())?;
+        tracing::info!(rank = world.rank(), %library, ?series, "playing");
+        let n_items = args.digits as usize;
+        let results = match self.version {
+            PlayVersion::Rma { claim_with: ClaimWith::FetchAndOp, .. } => {
+                let mut referee = OneSided::open(world, HOME, |comm| BitBoard::open(comm, HOME, n_items))?;
+                let results = args.play_series(&series, world, &mut referee)?;
+                referee.close()?;
+                results
+            }
+            PlayVersion::Rma { claim_with: ClaimWith::CompareAndSwap, .. } => {
+                let mut referee = OneSided::open(world, HOME, |comm| SlotBoard::open(comm, HOME, n_items))?;
+                let results = args.play_series(&series, world, &mut referee)?;
+                referee.close()?;
+                results
+            }
+            PlayVersion::Collective { .. } => {
+                args.play_series(&series, world, &mut Collective::new(world, args.digits))?
+            }
+        };
+        Ok(results.zip(hosts).map(|(results, hosts)| self.summarise(&series, library, results, &hosts)))
+    }
+
+    fn summarise(
+        &self,
+        series: &Series,
+        library: &Library,
+        results: Results,
+        hosts: &[Vec<u8>],
+    ) -> RunSummary {
+        let (version, claim_with) = match self.version {
+            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(name_of(claim_with))),
+            PlayVersion::Collective { .. } => (Version::Collective, None),
+        };
+        let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
+        let per_rank: Vec<RankSummary> = (0u32..)
+            .zip(results.per_rank.iter().zip(hosts))
+            .map(|(rank, (sums, host))| RankSummary {
+                rank,
+                host: String::from_utf8_lossy(host).into_owned(),
+                guesses: sums.guesses,
+                points: sums.points,
+                think_s: seconds(sums.think_ns),
+                operations: sums.operations,
+                operation_s: seconds(sums.operation_ns),
+                play_s: seconds(sums.play_ns),
+            })
+            .collect();
+        let one_game = results.n_games == 1;
+        let first = |(&digit, ranks): (&u32, &Vec<u32>)| (digit, ranks[0]);
+        let doubles: BTreeMap<u32, Vec<u32>> =
+            results.scored.iter().filter(|(_, ranks)| ranks.len() > 1).map(|(d, r)| (*d, r.clone())).collect();
+        RunSummary {
+            format: SUMMARY_FORMAT.into(),
+            onesided: env!("CARGO_PKG_VERSION").into(),
+            version,
+            claim_with,
+            ranks: per_rank.len() as u32,
+            digits: series.n_digits,
+            games: results.n_games,
+            seed: series.seed,
+            think: self.game().think_in_words(),
+            mpi_library: library.to_string(),
+            wall_s: seconds(results.wall_ns),
+            time_to_complete_s: seconds(results.to_complete_ns),
+            points_total: per_rank.iter().map(|rank| rank.points).sum(),
+            double_scores: results.double_scores,
+            rounds: (version == Version::Collective).then(|| per_rank[0].operations),
+            claimed: one_game.then(|| results.scored.iter().map(first).collect()),
+            double_scored: (one_game && !doubles.is_empty()).then_some(doubles),
+            per_rank,
+        }
+    }
+}
+
+impl GameArgs {
+    /// The message for a straggler that does not exist among `n_ranks`.
+    fn unknown_straggler(&self, n_ranks: i32) -> Option<String> {
+        let n_ranks = n_ranks.unsigned_abs();
+        let unknown = self.straggler.iter().find(|straggler| straggler.rank >= n_ranks)?;
+        let rank = unknown.rank;
+        Some(match n_ranks {
+            1 => format!("--straggler names rank {rank}, and there is only rank 0"),
+            n => format!("--straggler names rank {rank}, and the ranks are 0 to {}", n - 1),
+        })
+    }
+
+    fn think_plan(&self) -> ThinkPlan {
+        ThinkPlan {
+            base: self.think,
+            per_rank: self.think_per_rank,
+            stragglers: self.straggler.clone(),
+            by: match self.think_by {
+                ThinkByArg::Sleep => ThinkBy::Sleep,
+                ThinkByArg::Spin => ThinkBy::Spin,
+            },
+        }
+    }
+
+    fn think_in_words(&self) -> String {
+        let mut words = self.think.to_string();
+        if !self.think_per_rank.is_zero() {
+            words += &format!(" + {} a rank", humantime::format_duration(self.think_per_rank));
+        }
+        for Straggler { rank, extra } in &self.straggler {
+            words += &format!(" + {} on rank {rank}", humantime::format_duration(*extra));
+        }
+        if self.think_by == ThinkByArg::Spin {
+            words += ", spinning";
+        }
+        words
+    }
+
+    fn play_series<R: Referee>(
+        &self,
+        series: &Series,
+        world: &Comm<'_>,
+        referee: &mut R,
+    ) -> game::Result<Option<Results>> {
+        if !self.verbose {
+            return series.play(world, referee, &mut ());
+        }
+        let output: Box<dyn std::io::Write> = match self.format {
+            Format::Text => Box::new(std::io::stdout()),
+            Format::Json => Box::new(std::io::stderr()),
+        };
+        series.play(world, referee, &mut Announcer::new(world, output))
+    }
+}
+
+fn name_of(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// The seed that was asked for, or one that rank 0 draws for all. Collective.
+fn agree_on_seed(asked: Option<u64>, world: &Comm<'_>) -> game::Result<u64> {
+    if let Some(seed) = asked {
+        return Ok(seed);
+    }
+    let mut bytes = u64::from(game::draw_seed()).to_le_bytes();
+    world.broadcast(HOME, &mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Ends the job on an error that other ranks may not know of: message, then `MPI_Abort`.
+///
+/// Where all ranks fail at once, one message is enough: rank 0 speaks and ends the job, the others
+/// give it a second for that before they speak themselves.
+fn end_job(error: &game::Error) -> ! {
+    let rank = Launch::from_environment().map_or(0, |launch| launch.rank);
+    if rank != 0 {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    eprintln!("{} (on rank {rank})", Failure::Run(error.to_string()));
+    rma::abort(1)
+}

@@ -1,0 +1,188 @@
+//! After the game: what all ranks did, and whether it adds up.
+
+use std::collections::BTreeMap;
+
+use super::play::Tally;
+use crate::claim::Account;
+
+/// Sums over games of what one rank did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Guesses.
+    pub guesses: u64,
+    /// Points.
+    pub points: u64,
+    /// Time thinking.
+    pub think_ns: u64,
+    /// MPI operations of the referee.
+    pub operations: u64,
+    /// Time in them, waiting included.
+    pub operation_ns: u64,
+    /// Time from start to end of the games on this rank.
+    pub play_ns: u64,
+}
+
+/// What all ranks did in a series of games: sums over the games.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Results {
+    /// How many games.
+    pub n_games: u64,
+    /// For each rank its sums.
+    pub per_rank: Vec<Sums>,
+    /// From the start of a game to the end of it on the rank that left it last.
+    pub wall_ns: u64,
+    /// From the start of a game until its last digit was claimed.
+    pub to_complete_ns: u64,
+    /// Points beyond one for each digit and game.
+    pub double_scores: u64,
+    /// Of the last game: for each digit the ranks that scored it, in ascending order.
+    pub scored: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Results {
+    /// Adds a game: the tallies of all ranks, in their order, and what the home rank's memory said,
+    /// where there is such a memory. Checks that all of it agrees.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub(super) fn add(
+        &mut self,
+        n_digits: u32,
+        tallies: &[Tally],
+        account: Option<&Account>,
+    ) -> Result<(), String> {
+        let scored = who_scored(n_digits, tallies)?;
+        match account {
+            Some(account) => check_account(&scored, account)?,
+            None => check_lockstep(tallies)?,
+        }
+        self.n_games += 1;
+        self.per_rank.resize(tallies.len(), Sums::default());
+        for (sums, tally) in self.per_rank.iter_mut().zip(tallies) {
+            sums.guesses += tally.guesses;
+            sums.points += tally.points();
+            sums.think_ns += tally.think_ns;
+            sums.operations += tally.operations;
+            sums.operation_ns += tally.operation_ns;
+            sums.play_ns += tally.play_ns;
+        }
+        let longest = |of: fn(&Tally) -> u64| tallies.iter().map(of).max().unwrap_or(0);
+        self.wall_ns += longest(|tally| tally.play_ns);
+        self.to_complete_ns += longest(|tally| tally.last_win_ns);
+        let points: u64 = tallies.iter().map(Tally::points).sum();
+        self.double_scores += points - u64::from(n_digits);
+        self.scored = scored;
+        Ok(())
+    }
+}
+
+/// For each digit the ranks that scored it; every digit was scored, and none twice by one rank.
+fn who_scored(n_digits: u32, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>>, String> {
+    let mut scored: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (rank, tally) in (0u32..).zip(tallies) {
+        for &digit in &tally.won {
+            if digit == 0 || digit > n_digits {
+                return Err(format!("rank {rank} scored {digit}, which is no digit of this game"));
+            }
+            let ranks = scored.entry(digit).or_default();
+            if ranks.last() == Some(&rank) {
+                return Err(format!("rank {rank} scored digit {digit} twice"));
+            }
+            ranks.push(rank);
+        }
+    }
+    match (1..=n_digits).find(|digit| !scored.contains_key(digit)) {
+        Some(digit) => Err(format!("nobody scored digit {digit}")),
+        None => Ok(scored),
+    }
+}
+
+/// One-sided: each digit has one winner, the home rank's memory has it claimed, by that winner where
+/// it keeps owners.
+fn check_account(scored: &BTreeMap<u32, Vec<u32>>, account: &Account) -> Result<(), String> {
+    if account.claimed.len() != scored.len() {
+        return Err(format!("the board has {} items for {} digits", account.claimed.len(), scored.len()));
+    }
+    for (&digit, ranks) in scored {
+        let item = digit as usize - 1;
+        let &[winner] = ranks.as_slice() else {
+            return Err(format!("ranks {ranks:?} all won digit {digit}"));
+        };
+        if !account.claimed[item] {
+            return Err(format!("rank {winner} won digit {digit}, which the home rank has as free"));
+        }
+        let owner = account.owners.as_ref().map(|owners| owners[item]);
+        if owner.is_some_and(|owner| owner != i32::try_from(winner).ok()) {
+            return Err(format!("rank {winner} won digit {digit}, which the home rank has as {owner:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Collective: guesses + points is the same on all ranks, and is the number of allreduces.
+fn check_lockstep(tallies: &[Tally]) -> Result<(), String> {
+    let rounds = tallies.first().map_or(0, |tally| tally.operations);
+    for (rank, tally) in tallies.iter().enumerate() {
+        let steps = tally.guesses + tally.points();
+        if steps != rounds || tally.operations != rounds {
+            return Err(format!(
+                "rank {rank} made {steps} guesses and points in {} allreduces, rank 0 made {rounds}",
+                tally.operations
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(guesses: u64, won: &[u32]) -> Tally {
+        let operations = guesses + won.len() as u64;
+        Tally { guesses, won: won.to_vec(), operations, ..Tally::default() }
+    }
+
+    fn account(owners: &[Option<i32>]) -> Account {
+        Account { claimed: owners.iter().map(Option::is_some).collect(), owners: Some(owners.to_vec()) }
+    }
+
+    #[test]
+    fn a_good_one_sided_game_adds_up() {
+        let mut results = Results::default();
+        let good = account(&[Some(1), Some(0), Some(1)]);
+        for _ in 0..2 {
+            results.add(3, &[tally(5, &[2]), tally(4, &[3, 1])], Some(&good)).unwrap();
+        }
+        assert_eq!((results.n_games, results.double_scores), (2, 0));
+        assert_eq!((results.per_rank[0].guesses, results.per_rank[1].points), (10, 4));
+        assert_eq!(results.scored, BTreeMap::from([(1, vec![1]), (2, vec![0]), (3, vec![1])]));
+    }
+
+    #[test]
+    fn every_fault_of_a_one_sided_game_is_found() {
+        let good = account(&[Some(0), Some(1)]);
+        let cases: [(&[Tally], Account, &str); 6] = [
+            (&[tally(2, &[1]), tally(2, &[1, 2])], good.clone(), "ranks [0, 1] all won digit 1"),
+            (&[tally(2, &[1]), tally(2, &[])], good.clone(), "nobody scored digit 2"),
+            (&[tally(2, &[1, 1]), tally(2, &[2])], good.clone(), "scored digit 1 twice"),
+            (&[tally(2, &[1]), tally(2, &[2, 7])], good, "no digit of this game"),
+            (&[tally(2, &[1]), tally(2, &[2])], account(&[Some(0), None]), "has as free"),
+            (&[tally(2, &[1]), tally(2, &[2])], account(&[Some(0), Some(0)]), "won digit 2, which"),
+        ];
+        for (tallies, account, expected) in cases {
+            let error = Results::default().add(2, tallies, Some(&account)).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_collective_game_may_score_twice_but_not_fall_out_of_step() {
+        let mut results = Results::default();
+        results.add(2, &[tally(3, &[1, 2]), tally(4, &[1])], None).unwrap();
+        assert_eq!((results.double_scores, results.scored[&1].as_slice()), (1, &[0, 1][..]));
+
+        let error = results.add(2, &[tally(3, &[1, 2]), tally(3, &[1])], None).unwrap_err();
+        assert!(error.contains("rank 1 made 4 guesses and points"), "{error}");
+    }
+}

@@ -1,0 +1,68 @@
+//! The guessing game, written once, with two referees.
+//!
+//! Every rank guesses digits, `0..=N`, until all of `1..=N` have been guessed by somebody; whoever
+//! guesses a digit first gets a point. What differs between the versions is the [`Referee`]:
+//! [`OneSided`] claims the digit on a board in the home rank's window, [`Collective`] keeps the
+//! original's allreduce on every guess. Loop, random streams and think times are shared, so the same
+//! seed makes every rank guess the same digits in the same order in both versions.
+//!
+//! ```no_run
+//! use onesided::claim::BitBoard;
+//! use onesided::game::{OneSided, Series, ThinkPlan};
+//! use onesided::rma::{Mpi, ThreadLevel};
+//!
+//! let mpi = Mpi::init(ThreadLevel::Funneled)?;
+//! let world = mpi.world()?;
+//! let series = Series { n_digits: 9, n_games: 100, seed: 1, think: ThinkPlan::default() };
+//! let mut referee = OneSided::open(&world, 0, |comm| BitBoard::open(comm, 0, 9))?;
+//! if let Some(results) = series.play(&world, &mut referee, &mut ())? {
+//!     println!("rank 0 made {} guesses", results.per_rank[0].guesses);
+//! }
+//! referee.close()?;
+//! # Ok::<(), onesided::game::Error>(())
+//! ```
+
+mod accounting;
+mod announce;
+mod collective;
+mod guess;
+mod one_sided;
+mod play;
+mod referee;
+mod series;
+mod think;
+
+pub use accounting::{Results, Sums};
+pub use announce::Announcer;
+pub use collective::Collective;
+pub use guess::{Guesser, draw_seed};
+pub use one_sided::OneSided;
+pub use play::{Observer, Tally, play_game};
+pub use referee::{Referee, Verdict};
+pub use series::Series;
+pub use think::{MAX_THINK, Straggler, ThinkBy, ThinkPlan, ThinkTime, Thinker, parse_duration};
+
+use crate::rma;
+
+/// What can end a game before its end, or make its result worthless.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// MPI failed.
+    #[error(transparent)]
+    Mpi(#[from] rma::Error),
+    /// After game `game`, what the ranks say and what the home rank's memory says do not agree.
+    #[error("game {game} does not add up: {what}. Its results are worthless")]
+    DoesNotAddUp {
+        /// Which game, from 0.
+        game: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A line could not be printed.
+    #[error("cannot print the game: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Result of anything in a game.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

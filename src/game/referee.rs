@@ -1,0 +1,46 @@
+//! Who says whether a guess scores.
+
+use super::Result;
+use crate::claim::Account;
+
+/// What the referee says of a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The digit is this rank's: a point.
+    Won,
+    /// The digit was claimed before, or is 0.
+    Lost,
+}
+
+/// Decides guesses: what differs between the versions of the game.
+///
+/// The calls come in this order, on all ranks: for each game a barrier, then
+/// [`begin_game`](Referee::begin_game), then [`submit`](Referee::submit) until
+/// [`all_claimed`](Referee::all_claimed).
+pub trait Referee {
+    /// Gets ready for game `game` (0, 1, …). All ranks have left the game before.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn begin_game(&mut self, game: u64) -> Result<()>;
+
+    /// Decides the guess `digit` (0 ..= number of digits).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn submit(&mut self, digit: u32) -> Result<Verdict>;
+
+    /// Whether this rank has learnt that all digits are claimed.
+    fn all_claimed(&self) -> bool;
+
+    /// How many MPI operations (RMA operations, or allreduces) it has cost this rank so far.
+    fn n_operations(&self) -> u64;
+
+    /// What the home rank's memory said after each game that was begun since the last call, the last
+    /// one included; empty on other ranks, and where there is no such memory. Between games only:
+    /// all ranks have left the last game.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn take_accounts(&mut self) -> Result<Vec<Account>>;
+}

@@ -1,0 +1,45 @@
+//! Claiming work across MPI ranks without lockstep, and the evidence of what lockstep costs.
+//!
+//! Ranks of an MPI job often search together and must not repeat each other's work. Kept in step by
+//! a collective, they all run at the pace of the slowest. Here they claim work instead: the claimed
+//! items are bits or slots in an MPI window on one rank, and ranks claim them with one-sided atomics
+//! (`MPI_Fetch_and_op`, `MPI_Compare_and_swap`; MPI-4.1 §12), passive target, with no collective
+//! between the first claim and the last.
+//!
+//! # Rooms
+//!
+//! - [`rma`]: windows, epochs, atomics, checked errors: the one room that calls MPI.
+//! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
+//! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
+//! - [`analysis`], [`report`]: what runs show. They need no MPI: without the feature `mpi` the crate
+//!   builds on a machine that has none.
+//!
+//! # Claiming
+//!
+//! ```no_run
+//! use onesided::claim::{BitBoard, Board, Claim};
+//! use onesided::rma::Comm;
+//!
+//! let universe = mpi::initialize().expect("MPI starts once"); // rsmpi, as your program has it
+//! onesided::rma::abort_on_panic();
+//! let world = universe.world();
+//! let comm = Comm::duplicate(&world)?;
+//!
+//! let mut board = BitBoard::open(&comm, 0, 64)?; // 64 items, kept on rank 0
+//! match board.claim(17)? {
+//!     Claim::Won => println!("rank {} works on item 17, and nobody else does", comm.rank()),
+//!     Claim::Lost { .. } => assert!(board.is_known_claimed(17)),
+//! }
+//! board.close()?; // collective
+//! comm.free()?; // collective
+//! # Ok::<(), onesided::rma::Error>(())
+//! ```
+
+pub mod analysis;
+#[cfg(feature = "mpi")]
+pub mod claim;
+#[cfg(feature = "mpi")]
+pub mod game;
+pub mod report;
+#[cfg(feature = "mpi")]
+pub mod rma;

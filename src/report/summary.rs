@@ -1,0 +1,97 @@
+//! One run, for people.
+
+use std::fmt::Write;
+
+use super::seconds;
+use super::table::Table;
+use crate::analysis::{RunSummary, Version};
+
+/// The summary of a run as text: a row a rank, totals, and what was played with what.
+pub fn summary(run: &RunSummary) -> String {
+    let mut text = String::new();
+    let method = run.claim_with.as_ref().map(|method| format!(" by {method}")).unwrap_or_default();
+    let games = if run.games == 1 { "1 game".into() } else { format!("{} games", run.games) };
+    let _ = writeln!(
+        text,
+        "{}{method}: {games} of digits 1 to {}, {} {}, think time {}, seed {}, {}",
+        run.version.name(),
+        run.digits,
+        run.ranks,
+        if run.ranks == 1 { "rank" } else { "ranks" },
+        run.think,
+        run.seed,
+        run.mpi_library,
+    );
+    text.push('\n');
+    text += &ranks(run);
+    text.push('\n');
+    let _ = writeln!(
+        text,
+        "all digits claimed after {}, last rank left after {}{}",
+        seconds(run.time_to_complete_s),
+        seconds(run.wall_s),
+        if run.games == 1 { "" } else { " (sums over the games)" },
+    );
+    let _ = write!(text, "points {}, double scores {}", run.points_total, run.double_scores);
+    if let Some(rounds) = run.rounds {
+        let _ = write!(text, ", allreduces {rounds} = guesses + points on every rank");
+    }
+    text.push('\n');
+    text
+}
+
+fn ranks(run: &RunSummary) -> String {
+    let waiting = match run.version {
+        Version::Rma => "in operations",
+        Version::Collective => "in allreduces",
+    };
+    let mut table = Table::new(2);
+    table.row(["rank", "host", "guesses", "points", "thinking", waiting, "operations"]);
+    for rank in &run.per_rank {
+        table.row([
+            rank.rank.to_string(),
+            rank.host.clone(),
+            rank.guesses.to_string(),
+            rank.points.to_string(),
+            seconds(rank.think_s),
+            seconds(rank.operation_s),
+            rank.operations.to_string(),
+        ]);
+    }
+    let count = |of: fn(&crate::analysis::RankSummary) -> u64| {
+        run.per_rank.iter().map(of).sum::<u64>().to_string()
+    };
+    let time = |of: fn(&crate::analysis::RankSummary) -> f64| seconds(run.per_rank.iter().map(of).sum());
+    table.row([
+        "all".into(),
+        String::new(),
+        count(|rank| rank.guesses),
+        count(|rank| rank.points),
+        time(|rank| rank.think_s),
+        time(|rank| rank.operation_s),
+        count(|rank| rank.operations),
+    ]);
+    table.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::tests::run;
+
+    #[test]
+    fn a_run_reads_as_this() {
+        let expected = "\
+collective: 1 game of digits 1 to 9, 2 ranks, think time 100ms + 300ms a rank, seed 7, Open MPI 4.1.4
+
+  rank  host   guesses  points  thinking  in allreduces  operations
+  0     node1       11       6    1.10 s         5.70 s          11
+  1     node1       13       4    5.20 s         1.60 s          13
+  all               24      10    6.30 s         7.30 s          24
+
+all digits claimed after 6.80 s, last rank left after 6.80 s
+points 10, double scores 1, allreduces 17 = guesses + points on every rank
+";
+        assert_eq!(summary(&run(Version::Collective)), expected);
+    }
+}

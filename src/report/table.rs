@@ -1,0 +1,55 @@
+//! Tables of text: columns as wide as they need to be.
+
+/// A table whose first `n_left` columns are aligned left, the others right.
+pub(super) struct Table {
+    n_left: usize,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(n_left: usize) -> Self {
+        Table { n_left, rows: Vec::new() }
+    }
+
+    pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// All rows, each indented by two blanks and ended by a line feed.
+    pub(super) fn render(&self) -> String {
+        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut widths = vec![0; n_columns];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                line += "  ";
+                line += &match column < self.n_left {
+                    true => format!("{cell:<width$}"),
+                    false => format!("{cell:>width$}"),
+                };
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let mut table = Table::new(1);
+        table.row(["host", "n"]);
+        table.row(["a", "100"]);
+        assert_eq!(table.render(), "  host    n\n  a     100\n");
+    }
+}

@@ -1,0 +1,271 @@
+//! Communicators: who takes part, and the collectives that happen before, between and after games.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::marker::PhantomData;
+
+use mpi::ffi;
+use mpi::raw::AsRaw;
+
+use super::error::{Error, Result, check, int_count};
+
+/// A rank in a communicator: 0 .. size.
+pub type Rank = i32;
+
+/// A communicator of our own: a duplicate, so that no message or error handler of the caller's
+/// meets ours.
+///
+/// Collective calls are all named methods; none hides in `Drop` or in an operator. `'mpi` is the
+/// time for which MPI is initialised.
+#[derive(Debug)]
+pub struct Comm<'mpi> {
+    raw: ffi::MPI_Comm,
+    rank: Rank,
+    size: Rank,
+    /// Borrowed from whoever initialised MPI. The raw pointer makes it neither `Send` nor `Sync`.
+    mpi: PhantomData<(&'mpi (), *const ())>,
+}
+
+impl<'mpi> Comm<'mpi> {
+    /// Duplicates a communicator of the crate `mpi` (rsmpi). Collective over its ranks.
+    ///
+    /// ```no_run
+    /// use mpi::traits::*;
+    /// use onesided::rma::Comm;
+    ///
+    /// let universe = mpi::initialize().expect("MPI starts once");
+    /// let world = universe.world();
+    /// let comm = Comm::duplicate(&world)?;
+    /// assert_eq!(comm.rank(), world.rank());
+    /// comm.free()?;
+    /// # Ok::<(), onesided::rma::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InterCommunicator`], or what MPI returns.
+    pub fn duplicate<C: AsRaw<Raw = ffi::MPI_Comm>>(parent: &'mpi C) -> Result<Self> {
+        // SAFETY: `AsRaw` is an unsafe trait whose implementations hold a live communicator, and
+        // `parent` is borrowed for as long as the duplicate lives.
+        unsafe { Self::duplicate_raw(parent.as_raw()) }
+    }
+
+    /// # Safety
+    /// `parent` is a live communicator, and MPI stays initialised for `'mpi`.
+    pub(super) unsafe fn duplicate_raw(parent: ffi::MPI_Comm) -> Result<Self> {
+        let mut is_inter: c_int = 0;
+        // SAFETY: `parent` is live (caller), `is_inter` a live int.
+        check("MPI_Comm_test_inter", unsafe { ffi::MPI_Comm_test_inter(parent, &mut is_inter) })?;
+        if is_inter != 0 {
+            return Err(Error::InterCommunicator);
+        }
+        // SAFETY: the predefined null handle is a valid initial value to be overwritten.
+        let mut raw = unsafe { ffi::RSMPI_COMM_NULL };
+        // SAFETY: `parent` is live (caller), `raw` is where the handle goes.
+        check("MPI_Comm_dup", unsafe { ffi::MPI_Comm_dup(parent, &mut raw) })?;
+        // SAFETY: `raw` was made above; the error handler is predefined.
+        let code = unsafe { ffi::MPI_Comm_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        check("MPI_Comm_set_errhandler", code)?;
+        let (mut rank, mut size): (c_int, c_int) = (0, 0);
+        // SAFETY: live communicator, live int.
+        check("MPI_Comm_rank", unsafe { ffi::MPI_Comm_rank(raw, &mut rank) })?;
+        // SAFETY: live communicator, live int.
+        check("MPI_Comm_size", unsafe { ffi::MPI_Comm_size(raw, &mut size) })?;
+        Ok(Comm { raw, rank, size, mpi: PhantomData })
+    }
+
+    /// This process's rank, 0 .. [`size`](Comm::size).
+    pub fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// How many ranks there are.
+    pub fn size(&self) -> Rank {
+        self.size
+    }
+
+    pub(super) fn raw(&self) -> ffi::MPI_Comm {
+        self.raw
+    }
+
+    /// Frees the communicator. Collective. Dropping it instead leaks it, and communicates nothing.
+    ///
+    /// # Errors
+    /// What `MPI_Comm_free` returns.
+    pub fn free(mut self) -> Result<()> {
+        // SAFETY: a communicator of our own, freed once since `self` is consumed.
+        check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut self.raw) })
+    }
+
+    /// `MPI_Barrier`. Collective.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn barrier(&self) -> Result<()> {
+        // SAFETY: live communicator.
+        check("MPI_Barrier", unsafe { ffi::MPI_Barrier(self.raw) })
+    }
+
+    /// `MPI_Allreduce` with `MPI_BOR`: `all[i]` becomes the bitwise or of every rank's `own[i]`.
+    /// Collective.
+    ///
+    /// # Errors
+    /// [`Error::CountTooLarge`], or what MPI returns.
+    ///
+    /// # Panics
+    /// If `own` and `all` differ in length.
+    pub fn allreduce_or(&self, own: &[u64], all: &mut [u64]) -> Result<()> {
+        assert_eq!(own.len(), all.len(), "both sides of an allreduce have the same length");
+        let count = int_count("number of words to reduce", own.len())?;
+        // SAFETY: both buffers have `count` words (asserted), and `&mut` says that they are distinct.
+        let code = unsafe {
+            ffi::MPI_Allreduce(
+                address_of(own),
+                address_of_mut(all),
+                count,
+                ffi::RSMPI_UINT64_T,
+                ffi::RSMPI_BOR,
+                self.raw,
+            )
+        };
+        check("MPI_Allreduce", code)
+    }
+
+    /// `MPI_Bcast` of `bytes` from `root`; every rank gives a buffer of the same length. Collective.
+    ///
+    /// # Errors
+    /// [`Error::CountTooLarge`], or what MPI returns.
+    pub fn broadcast(&self, root: Rank, bytes: &mut [u8]) -> Result<()> {
+        let count = int_count("number of bytes to broadcast", bytes.len())?;
+        // SAFETY: `bytes` has `count` bytes.
+        let code = unsafe {
+            ffi::MPI_Bcast(address_of_mut(bytes), count, ffi::RSMPI_UINT8_T, root, self.raw)
+        };
+        check("MPI_Bcast", code)
+    }
+
+    /// Gathers one byte string of any length from every rank at `root`: there `Some`, in the order of
+    /// ranks, elsewhere `None`. Collective (`MPI_Gather` of the lengths, `MPI_Gatherv`).
+    ///
+    /// # Errors
+    /// [`Error::CountTooLarge`] where all strings together are too long, or what MPI returns.
+    pub fn gather(&self, root: Rank, bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
+        let own_len = int_count("number of bytes to gather", bytes.len())?;
+        let n_ranks = if self.rank == root { self.size as usize } else { 0 };
+        let mut lens: Vec<c_int> = vec![0; n_ranks];
+        // SAFETY: one int is sent; at the root `lens` has one int for every rank.
+        let code = unsafe {
+            ffi::MPI_Gather(
+                (&raw const own_len).cast(),
+                1,
+                ffi::RSMPI_INT32_T,
+                address_of_mut(&mut lens),
+                1,
+                ffi::RSMPI_INT32_T,
+                root,
+                self.raw,
+            )
+        };
+        check("MPI_Gather", code)?;
+        let mut starts: Vec<c_int> = Vec::with_capacity(n_ranks);
+        let mut total = 0usize;
+        for &len in &lens {
+            starts.push(int_count("number of bytes to gather", total)?);
+            total += len as usize;
+        }
+        let mut all = vec![0u8; total];
+        // SAFETY: `own_len` bytes are sent; at the root `all` has room for the sum of `lens`, and
+        // `starts` places the strings one behind the other.
+        let code = unsafe {
+            ffi::MPI_Gatherv(
+                address_of(bytes),
+                own_len,
+                ffi::RSMPI_UINT8_T,
+                address_of_mut(&mut all),
+                lens.as_ptr(),
+                starts.as_ptr(),
+                ffi::RSMPI_UINT8_T,
+                root,
+                self.raw,
+            )
+        };
+        check("MPI_Gatherv", code)?;
+        Ok((self.rank == root).then(|| {
+            let parts = starts.iter().zip(&lens);
+            parts.map(|(&start, &len)| all[start as usize..][..len as usize].to_vec()).collect()
+        }))
+    }
+
+    /// Sends `bytes` to rank `to` (`MPI_Send`): returns when the buffer can be used again.
+    ///
+    /// # Errors
+    /// [`Error::CountTooLarge`], or what MPI returns.
+    pub fn send(&self, bytes: &[u8], to: Rank, tag: i32) -> Result<()> {
+        let count = int_count("number of bytes to send", bytes.len())?;
+        // SAFETY: `bytes` has `count` bytes.
+        let code = unsafe {
+            ffi::MPI_Send(address_of(bytes), count, ffi::RSMPI_UINT8_T, to, tag, self.raw)
+        };
+        check("MPI_Send", code)
+    }
+
+    /// Whether a message with `tag` waits to be received from anybody (`MPI_Iprobe`).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn message_waits(&self, tag: i32) -> Result<bool> {
+        let mut flag: c_int = 0;
+        // SAFETY: live communicator and int; the status is not asked for.
+        let code = unsafe {
+            ffi::MPI_Iprobe(ffi::RSMPI_ANY_SOURCE, tag, self.raw, &mut flag, ffi::RSMPI_STATUS_IGNORE)
+        };
+        check("MPI_Iprobe", code)?;
+        Ok(flag != 0)
+    }
+
+    /// Receives a message of exactly `bytes.len()` bytes with `tag` from anybody (`MPI_Recv`); waits
+    /// for one. Messages of one sender arrive in the order in which they were sent.
+    ///
+    /// # Errors
+    /// [`Error::CountTooLarge`], or what MPI returns.
+    pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
+        let count = int_count("number of bytes to receive", bytes.len())?;
+        // SAFETY: `bytes` has room for `count` bytes; MPI returns an error for a longer message.
+        let code = unsafe {
+            ffi::MPI_Recv(
+                address_of_mut(bytes),
+                count,
+                ffi::RSMPI_UINT8_T,
+                ffi::RSMPI_ANY_SOURCE,
+                tag,
+                self.raw,
+                ffi::RSMPI_STATUS_IGNORE,
+            )
+        };
+        check("MPI_Recv", code)
+    }
+}
+
+/// The address of a send buffer. Never that of an empty slice: Rust's is dangling, for bytes it is 1,
+/// and 1 is `MPI_IN_PLACE` in Open MPI, which then sees an argument error.
+fn address_of<T>(buffer: &[T]) -> *const c_void {
+    static NOTHING: u64 = 0;
+    if buffer.is_empty() { (&raw const NOTHING).cast() } else { buffer.as_ptr().cast() }
+}
+
+/// The address of a receive buffer; see [`address_of`]. Nothing is ever written to an empty one.
+fn address_of_mut<T>(buffer: &mut [T]) -> *mut c_void {
+    if buffer.is_empty() { address_of(buffer).cast_mut() } else { buffer.as_mut_ptr().cast() }
+}
+
+/// The name of the host that this process runs on (`MPI_Get_processor_name`).
+///
+/// # Errors
+/// What MPI returns.
+pub fn processor_name() -> Result<String> {
+    let mut name = [0u8; ffi::MPI_MAX_PROCESSOR_NAME as usize + 1];
+    let mut len: c_int = 0;
+    // SAFETY: `name` has MPI_MAX_PROCESSOR_NAME bytes and one more, as MPI-4.1 §9.1.2 asks.
+    let code = unsafe { ffi::MPI_Get_processor_name(name.as_mut_ptr().cast::<c_char>(), &mut len) };
+    check("MPI_Get_processor_name", code)?;
+    let len = usize::try_from(len).unwrap_or(0).min(name.len());
+    Ok(String::from_utf8_lossy(&name[..len]).into_owned())
+}

@@ -1,0 +1,180 @@
+//! Starting, ending and aborting MPI.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::marker::PhantomData;
+use std::sync::Once;
+
+use mpi::ffi;
+
+use super::comm::Comm;
+use super::error::{Error, Result, check};
+use super::library::Library;
+
+/// Thread support to ask MPI for (MPI-4.1 §11.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThreadLevel {
+    /// Only the thread that initialised MPI calls it.
+    Funneled,
+    /// Any thread may call MPI, one at a time.
+    Serialized,
+    /// Any thread may call MPI at any time.
+    Multiple,
+}
+
+impl ThreadLevel {
+    fn raw(self) -> c_int {
+        // SAFETY: constants of the library, written once when `mpi-sys` is loaded.
+        unsafe {
+            match self {
+                ThreadLevel::Funneled => ffi::RSMPI_THREAD_FUNNELED,
+                ThreadLevel::Serialized => ffi::RSMPI_THREAD_SERIALIZED,
+                ThreadLevel::Multiple => ffi::RSMPI_THREAD_MULTIPLE,
+            }
+        }
+    }
+}
+
+/// MPI, initialised by this process.
+///
+/// Everything that uses MPI borrows from it, so the compiler rejects a window or a communicator that
+/// would outlive [`Mpi::finalize`]. Dropping it without `finalize` does nothing: `MPI_Finalize` is
+/// collective, and a collective in a `Drop` hangs a job whose ranks do not all get there.
+///
+/// Programs that start MPI with `mpi::initialize()` do not need this type: they hand their
+/// communicator to [`Comm::duplicate`].
+#[derive(Debug)]
+#[must_use = "MPI must be ended with `finalize`, or the launcher takes the exit for a crash"]
+pub struct Mpi {
+    /// Below `MPI_THREAD_MULTIPLE`, the thread matters: not `Send`, not `Sync`.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Mpi {
+    /// Initialises MPI (`MPI_Init_thread`) and makes a panic of any rank end the job, see
+    /// [`abort_on_panic`].
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInitialised`], [`Error::ThreadLevel`], or what `MPI_Init_thread` returned
+    /// (most libraries abort the process instead).
+    pub fn init(level: ThreadLevel) -> Result<Mpi> {
+        let mut initialised: c_int = 0;
+        // SAFETY: `initialised` is a live int; the call is allowed before MPI_Init (MPI-4.1 §11.4.1).
+        check("MPI_Initialized", unsafe { ffi::MPI_Initialized(&mut initialised) })?;
+        if initialised != 0 {
+            return Err(Error::AlreadyInitialised);
+        }
+        let mut provided: c_int = 0;
+        let (argc, argv) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: null argc and argv are allowed since MPI-2; `provided` is a live int.
+        let code = unsafe { ffi::MPI_Init_thread(argc, argv, level.raw(), &mut provided) };
+        check("MPI_Init_thread", code)?;
+        let mpi = Mpi { not_send: PhantomData };
+        // Errors of calls on the predefined communicators return codes too, or `check` never fires.
+        // SAFETY: MPI is initialised; both handles are predefined.
+        let code = unsafe { ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_RETURN) };
+        check("MPI_Comm_set_errhandler", code)?;
+        abort_on_panic();
+        if provided < level.raw() {
+            return Err(Error::ThreadLevel {
+                library: library()?.to_string(),
+                provided: thread_level_name(provided).to_owned(),
+                required: thread_level_name(level.raw()).to_owned(),
+            });
+        }
+        Ok(mpi)
+    }
+
+    /// A duplicate of `MPI_COMM_WORLD`. Collective over all ranks.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn world(&self) -> Result<Comm<'_>> {
+        // SAFETY: MPI is initialised while `self` lives; the handle is predefined.
+        unsafe { Comm::duplicate_raw(ffi::RSMPI_COMM_WORLD) }
+    }
+
+    /// Ends MPI (`MPI_Finalize`). Collective over all ranks.
+    ///
+    /// # Errors
+    /// What `MPI_Finalize` returns.
+    pub fn finalize(self) -> Result<()> {
+        // SAFETY: initialised by `init`, and `self` is consumed, so this happens once and nothing
+        // that borrows from `self` is left.
+        check("MPI_Finalize", unsafe { ffi::MPI_Finalize() })
+    }
+}
+
+/// The MPI library that was loaded (`MPI_Get_library_version`; needs no initialised MPI).
+///
+/// # Errors
+/// What MPI returns.
+pub fn library() -> Result<Library> {
+    let mut text = [0u8; ffi::MPI_MAX_LIBRARY_VERSION_STRING as usize + 1];
+    let mut len: c_int = 0;
+    // SAFETY: `text` has MPI_MAX_LIBRARY_VERSION_STRING bytes and one more, as MPI-4.1 §9.1.1 asks.
+    let code = unsafe { ffi::MPI_Get_library_version(text.as_mut_ptr().cast::<c_char>(), &mut len) };
+    check("MPI_Get_library_version", code)?;
+    let text = CStr::from_bytes_until_nul(&text).unwrap_or_default();
+    Ok(Library::parse(&text.to_string_lossy()))
+}
+
+/// Ends the whole job now, without unwinding, from any state of MPI.
+///
+/// With MPI running this is `MPI_Abort` on `MPI_COMM_WORLD`; otherwise the process exits.
+pub fn abort(exit_code: i32) -> ! {
+    if is_running() {
+        // SAFETY: MPI is initialised and not finalised; the handle is predefined. The call is made
+        // from a state in which nothing better can be done, so its return code tells nobody.
+        let _ = unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, exit_code) };
+    }
+    std::process::exit(exit_code)
+}
+
+/// Makes a panic on any rank end the job at once, with the panic's message.
+///
+/// Without it, the panicking rank unwinds or exits while the others wait for it in a collective or
+/// in `MPI_Finalize`, for as long as the batch job has time. Chains to the hook that was there, so
+/// the message is printed as before; then calls [`abort`] with exit code 101. [`Mpi::init`] calls
+/// this; programs that start MPI in another way call it themselves. Calling it twice is harmless.
+pub fn abort_on_panic() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let earlier = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if is_running() {
+                if let Some(rank) = world_rank() {
+                    eprintln!("onesided: rank {rank} panicked, and ends the job:");
+                }
+            }
+            earlier(info);
+            if is_running() {
+                abort(101);
+            }
+        }));
+    });
+}
+
+fn is_running() -> bool {
+    let (mut initialised, mut finalised): (c_int, c_int) = (0, 0);
+    // SAFETY: live ints; both calls are allowed at any time from any thread (MPI-4.1 §11.4.1).
+    let codes = unsafe { [ffi::MPI_Initialized(&mut initialised), ffi::MPI_Finalized(&mut finalised)] };
+    codes == [ffi::MPI_SUCCESS as c_int; 2] && initialised != 0 && finalised == 0
+}
+
+fn world_rank() -> Option<c_int> {
+    let mut rank: c_int = -1;
+    // SAFETY: the caller found MPI running; the handle is predefined, `rank` a live int.
+    let code = unsafe { ffi::MPI_Comm_rank(ffi::RSMPI_COMM_WORLD, &mut rank) };
+    (code == ffi::MPI_SUCCESS as c_int).then_some(rank)
+}
+
+fn thread_level_name(level: c_int) -> &'static str {
+    [ThreadLevel::Multiple, ThreadLevel::Serialized, ThreadLevel::Funneled]
+        .into_iter()
+        .find(|known| level >= known.raw())
+        .map_or("MPI_THREAD_SINGLE", |known| match known {
+            ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
+            ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
+            ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
+        })
+}

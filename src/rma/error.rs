@@ -1,0 +1,106 @@
+//! One checker for every MPI return code.
+
+use std::ffi::{c_char, c_int};
+
+use mpi::ffi;
+
+/// What can go wrong between this crate and MPI.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An MPI call returned an error code.
+    #[error(transparent)]
+    Mpi(#[from] Box<MpiError>),
+    /// A count does not fit the `int` of the MPI call that needs it.
+    #[error("{what} is {count}, more than one MPI call can carry ({})", c_int::MAX)]
+    CountTooLarge {
+        /// What was counted.
+        what: &'static str,
+        /// How many there were.
+        count: usize,
+    },
+    /// A window was asked for that no address space can hold.
+    #[error("a window of this many words does not fit the address space")]
+    WindowTooLarge,
+    /// The home rank of a window is none of the communicator's.
+    #[error("home rank {rank} does not exist: the ranks are 0 to {}", size - 1)]
+    NoSuchRank {
+        /// The rank that was given.
+        rank: i32,
+        /// How many ranks there are.
+        size: i32,
+    },
+    /// An inter-communicator was given where one group of ranks is needed.
+    #[error("a window needs an intra-communicator, and this is an inter-communicator")]
+    InterCommunicator,
+    /// MPI is already initialised, or was finalised: it can be initialised once in a process.
+    #[error("MPI was already initialised in this process (MPI-4.1 §11.4.1: once per process)")]
+    AlreadyInitialised,
+    /// The library offers less thread support than was asked for.
+    #[error("{library} gives thread level {provided}, and {required} was asked for")]
+    ThreadLevel {
+        /// The library's name and version.
+        library: String,
+        /// What the library gives.
+        provided: String,
+        /// What was asked for.
+        required: String,
+    },
+}
+
+/// An MPI call that failed: its name, MPI's error class and MPI's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{call} failed: {message} (MPI error class {class})")]
+pub struct MpiError {
+    /// The C name of the call.
+    pub call: &'static str,
+    /// The code that the call returned; its meaning is the library's own.
+    pub code: i32,
+    /// The error class of that code (MPI-4.1 §9.4), comparable within one library.
+    pub class: i32,
+    /// What `MPI_Error_string` says of the code.
+    pub message: String,
+}
+
+/// Result of anything that may call MPI.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Turns a return code into a typed error. `call` is the C name of the function.
+#[inline(always)]
+pub(super) fn check(call: &'static str, code: c_int) -> Result<()> {
+    if code == ffi::MPI_SUCCESS as c_int { Ok(()) } else { Err(describe(call, code)) }
+}
+
+/// `count` as the `int` that MPI wants.
+#[inline]
+pub(super) fn int_count(what: &'static str, count: usize) -> Result<c_int> {
+    c_int::try_from(count).map_err(|_| Error::CountTooLarge { what, count })
+}
+
+#[cold]
+#[inline(never)]
+fn describe(call: &'static str, code: c_int) -> Error {
+    let mut class: c_int = 0;
+    // SAFETY: `class` is a live int; MPI_Error_class may be called at any time (MPI-4.1 §11.4.1).
+    let class_code = unsafe { ffi::MPI_Error_class(code, &mut class) };
+    let mut text = [0u8; ffi::MPI_MAX_ERROR_STRING as usize + 1];
+    let mut len: c_int = 0;
+    // SAFETY: `text` has MPI_MAX_ERROR_STRING bytes and one more, which is what the call may write.
+    let text_code = unsafe { ffi::MPI_Error_string(code, text.as_mut_ptr().cast::<c_char>(), &mut len) };
+    let success = ffi::MPI_SUCCESS as c_int;
+    let message = if text_code == success {
+        let len = usize::try_from(len).unwrap_or(0).min(text.len());
+        // MPICH answers with a stack of several lines; one line is what a user reads.
+        String::from_utf8_lossy(&text[..len]).split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        format!("code {code}, for which the library has no text")
+    };
+    let class = if class_code == success { class } else { -1 };
+    Box::new(MpiError { call, code, class, message }).into()
+}
+
+impl From<MpiError> for Error {
+    fn from(error: MpiError) -> Self {
+        Error::Mpi(Box::new(error))
+    }
+}

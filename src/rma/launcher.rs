@@ -1,0 +1,113 @@
+//! What the launcher left in the environment: who starts, with how many ranks, and whether it is the
+//! launcher of another MPI.
+//!
+//! A program started by the launcher of another MPI library does not fail: it becomes N jobs of one
+//! rank each, and every one does all the work. The environment shows it.
+
+use super::library::{Family, Library};
+
+/// Variables by which one kind of launcher tells a process its rank and the job's size.
+#[derive(Debug)]
+struct Signature {
+    launcher: &'static str,
+    rank: &'static str,
+    size: &'static str,
+}
+
+/// Most specific first: under a launcher that runs inside a Slurm step, its own variables count.
+const SIGNATURES: &[Signature] = &[
+    Signature { launcher: "Open MPI's mpirun", rank: "OMPI_COMM_WORLD_RANK", size: "OMPI_COMM_WORLD_SIZE" },
+    Signature { launcher: "MVAPICH's launcher", rank: "MV2_COMM_WORLD_RANK", size: "MV2_COMM_WORLD_SIZE" },
+    Signature { launcher: "MPICH's or Intel's mpiexec (hydra)", rank: "PMI_RANK", size: "PMI_SIZE" },
+    Signature { launcher: "Flux", rank: "FLUX_TASK_RANK", size: "FLUX_JOB_SIZE" },
+    Signature { launcher: "jsrun", rank: "JSM_NAMESPACE_RANK", size: "JSM_NAMESPACE_SIZE" },
+    Signature { launcher: "Slurm's srun", rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS" },
+];
+
+/// What a launcher says of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Which launcher.
+    pub launcher: &'static str,
+    /// This process's rank in the launcher's job.
+    pub rank: u32,
+    /// How many processes the launcher started.
+    pub size: u32,
+}
+
+impl Launch {
+    /// What the environment of this process says, if a launcher of more than one process left word.
+    pub fn from_environment() -> Option<Launch> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// The same from any source of variables.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Launch> {
+        let number = |name| variable(name)?.trim().parse::<u32>().ok();
+        SIGNATURES.iter().find_map(|signature| {
+            let (rank, size) = (number(signature.rank)?, number(signature.size)?);
+            (size > 1 && rank < size).then_some(Launch { launcher: signature.launcher, rank, size })
+        })
+    }
+
+    /// The message for a job whose launcher started more processes than MPI knows of, or `None`
+    /// where all is well. `world_size` is the size of `MPI_COMM_WORLD`.
+    pub fn is_wrong_for(&self, world_size: i32, library: &Library, right: Option<&str>) -> Option<String> {
+        if world_size != 1 {
+            return None;
+        }
+        let Launch { launcher, size, .. } = self;
+        let started = format!(
+            "{launcher} started {size} processes, but each of them is alone: this program was built with \
+             {library}, which does not take part in that launcher's jobs"
+        );
+        let remedy = if *launcher == "Slurm's srun" {
+            let pmi = match library.family {
+                Family::OpenMpi => "pmix",
+                _ => "pmi2",
+            };
+            format!("use `srun --mpi={pmi} …`")
+        } else {
+            String::from("use that library's own launcher")
+        };
+        let path = right.map(|path| format!(" (`{path} -n {size} …`)")).unwrap_or_default();
+        Some(format!("{started}; {remedy}{path}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(variables: &[(&str, &str)]) -> Option<Launch> {
+        Launch::from_variables(|name| {
+            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string())
+        })
+    }
+
+    #[test]
+    fn a_launcher_of_one_process_or_none_is_no_news() {
+        assert_eq!(launch(&[]), None);
+        assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]), None);
+        assert_eq!(launch(&[("PMI_RANK", "x"), ("PMI_SIZE", "4")]), None);
+        // A Slurm batch script has a rank and no step of its own.
+        assert_eq!(launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), None);
+    }
+
+    #[test]
+    fn singletons_under_a_launcher_of_more_are_told_the_right_one() {
+        let found = launch(&[("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "4")]).unwrap();
+        assert_eq!((found.rank, found.size), (2, 4));
+        let mpich = Library::parse("MPICH 4.0.2");
+        assert_eq!(found.is_wrong_for(4, &mpich, None), None);
+        let message = found.is_wrong_for(1, &mpich, Some("/opt/mpich/bin/mpirun")).unwrap();
+        assert!(message.contains("MPICH 4.0.2") && message.contains("/opt/mpich/bin/mpirun -n 4"));
+    }
+
+    #[test]
+    fn srun_without_mpi_plugin_is_told_the_plugin() {
+        let found = launch(&[("SLURM_PROCID", "1"), ("SLURM_STEP_NUM_TASKS", "2")]).unwrap();
+        let message = found.is_wrong_for(1, &Library::parse("Open MPI v5.0.11"), None).unwrap();
+        assert!(message.contains("--mpi=pmix"), "{message}");
+    }
+}

@@ -1,0 +1,44 @@
+//! The one unsafe room: everything that calls MPI.
+//!
+//! Windows on a home rank, one passive-target epoch each, atomic operations on named words, hints,
+//! and the faults of MPI libraries that are worked around. Outside of this module the crate has no
+//! `unsafe` and no `mpi::ffi`.
+//!
+//! - Every return code is checked, by one function, into an [`Error`] that has the call's name, the
+//!   error class and MPI's own words.
+//! - No collective hides in a `Drop`: [`Window::close`], [`Comm::free`] and [`Mpi::finalize`] are
+//!   calls that a reader sees.
+//! - A panic on any rank ends the job ([`abort_on_panic`]).
+#![allow(unsafe_code)]
+
+mod atomics;
+mod comm;
+mod environment;
+mod error;
+pub mod faults;
+mod hints;
+pub mod launcher;
+mod library;
+mod profile;
+mod window;
+
+pub use comm::{Comm, Rank, processor_name};
+pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library};
+pub use error::{Error, MpiError, Result};
+pub use hints::Hints;
+pub use library::{Family, Library};
+pub use profile::in_region;
+pub use window::{Bits, Counter, Kind, Layout, Region, Slot, Window};
+
+// `mpi-sys` is not built again when MPICC changes. A communicator is an `int` in MPICH's own ABI and
+// a pointer in Open MPI's, so a mixture of the two is caught here and not by a crash.
+#[cfg(mpi_comm_is_int)]
+const _: () = assert!(
+    size_of::<mpi::ffi::MPI_Comm>() == 4,
+    "mpi-sys was built for another MPI than MPICC names now: use one target folder per MPI"
+);
+#[cfg(mpi_comm_is_pointer)]
+const _: () = assert!(
+    size_of::<mpi::ffi::MPI_Comm>() == size_of::<*const ()>(),
+    "mpi-sys was built for another MPI than MPICC names now: use one target folder per MPI"
+);

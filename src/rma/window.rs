@@ -1,0 +1,350 @@
+//! Windows on a home rank: named regions of words, one passive-target epoch for the window's life.
+
+use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use mpi::ffi;
+
+use super::atomics::Landing;
+use super::comm::{Comm, Rank};
+use super::environment::library;
+use super::error::{Error, Result, check, int_count};
+use super::hints::{Hints, Info};
+
+/// What one word of a window is for, and so the one kind of atomic operation that may touch it.
+///
+/// MPI's default `accumulate_ops=same_op_no_op` makes concurrent *different* operations on one
+/// location erroneous (MPI-4.1 §12.2.1), and whether compare-and-swap is atomic with other
+/// accumulates is an open question (mpi-forum/mpi-issues#114). So the kind is in the type of the
+/// region, and each kind has one operation.
+pub trait Kind: sealed::Sealed {
+    /// The integer in the window.
+    type Word: Copy + Default + 'static;
+}
+
+/// 64 bits that are only ever set: `MPI_Fetch_and_op(MPI_BOR)`.
+#[derive(Debug, Clone, Copy)]
+pub enum Bits {}
+
+/// A 64-bit number that is only ever added to: `MPI_Fetch_and_op(MPI_SUM)`.
+#[derive(Debug, Clone, Copy)]
+pub enum Counter {}
+
+/// A 32-bit slot that is taken once: `MPI_Compare_and_swap`.
+///
+/// 32 bits hold every rank, halve the memory of 64, and keep clear of a fault: see
+/// [`faults::OPEN_MPI_CAS_64`](super::faults::OPEN_MPI_CAS_64).
+#[derive(Debug, Clone, Copy)]
+pub enum Slot {}
+
+impl Kind for Bits {
+    type Word = u64;
+}
+impl Kind for Counter {
+    type Word = u64;
+}
+impl Kind for Slot {
+    type Word = u32;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Bits {}
+    impl Sealed for super::Counter {}
+    impl Sealed for super::Slot {}
+}
+
+/// A named run of words of one kind in a window.
+#[derive(Debug)]
+pub struct Region<K: Kind> {
+    start_bytes: usize,
+    n_words: usize,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Clone for Region<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K: Kind> Copy for Region<K> {}
+
+impl<K: Kind> Region<K> {
+    /// How many words there are.
+    pub fn n_words(&self) -> usize {
+        self.n_words
+    }
+
+    /// Displacement of word `index` in bytes.
+    #[inline(always)]
+    pub(super) fn displacement(&self, index: usize) -> usize {
+        assert!(index < self.n_words, "word {index} of a region of {} words", self.n_words);
+        self.start_bytes + index * size_of::<K::Word>()
+    }
+}
+
+/// Lays out a window: each call adds a region and returns its name.
+///
+/// Every rank must lay out the same regions in the same order, as it must call any collective.
+#[derive(Debug, Default)]
+pub struct Layout {
+    n_bytes: Option<usize>,
+    too_large: bool,
+}
+
+impl Layout {
+    /// An empty layout.
+    pub fn new() -> Self {
+        Layout::default()
+    }
+
+    /// Adds `n_words` words of a kind, all zero when the window opens.
+    pub fn region<K: Kind>(&mut self, n_words: usize) -> Region<K> {
+        let word_bytes = size_of::<K::Word>();
+        let start = self.n_bytes.unwrap_or(0).checked_next_multiple_of(word_bytes);
+        let end = start.and_then(|start| start.checked_add(n_words.checked_mul(word_bytes)?));
+        // A window is addressed by signed displacements, so half the address space is the limit.
+        match (start, end.filter(|&end| isize::try_from(end).is_ok())) {
+            (Some(start_bytes), Some(end)) => {
+                self.n_bytes = Some(end);
+                Region { start_bytes, n_words, kind: PhantomData }
+            }
+            _ => {
+                self.too_large = true;
+                Region { start_bytes: 0, n_words: 0, kind: PhantomData }
+            }
+        }
+    }
+}
+
+/// A window whose memory lies on one *home* rank, in one `MPI_Win_lock_all` epoch from
+/// [`open`](Window::open) to [`close`](Window::close).
+///
+/// The memory is touched by RMA calls alone, by the home rank too, so nothing here depends on the
+/// window's memory model (MPI-4.1 §12.4). `MPI_Win_allocate`, never `MPI_Win_create`: every library
+/// measured stalls on a created window while its target is outside MPI.
+#[derive(Debug)]
+#[must_use = "a window is closed with `close`, which is collective; dropping it leaks it"]
+pub struct Window<'mpi> {
+    raw: ffi::MPI_Win,
+    home: Rank,
+    own_rank: Rank,
+    n_bytes: usize,
+    /// Where operands and results of the operation in flight lie. On the heap and freed by `close`
+    /// alone: after a failed flush MPI may still write here.
+    landing: NonNull<Landing>,
+    mpi: PhantomData<(&'mpi (), *const ())>,
+}
+
+impl<'mpi> Window<'mpi> {
+    /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
+    ///
+    /// # Errors
+    /// [`Error::WindowTooLarge`] or [`Error::NoSuchRank`] (on all ranks, before anything is allocated), or
+    /// what MPI returns.
+    pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
+        Self::open_with_hints(comm, home, layout, Hints::Measured)
+    }
+
+    /// [`open`](Window::open) with a choice of hints, for measuring what they bring.
+    ///
+    /// # Errors
+    /// As [`open`](Window::open).
+    pub fn open_with_hints(
+        comm: &Comm<'mpi>,
+        home: Rank,
+        layout: &Layout,
+        hints: Hints,
+    ) -> Result<Self> {
+        if layout.too_large {
+            return Err(Error::WindowTooLarge);
+        }
+        if !(0..comm.size()).contains(&home) {
+            return Err(Error::NoSuchRank { rank: home, size: comm.size() });
+        }
+        let n_bytes = layout.n_bytes.unwrap_or(0);
+        let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
+        let info = Info::for_window(&library()?, hints)?;
+        let mut base: *mut c_void = std::ptr::null_mut();
+        // SAFETY: the predefined null handle is a valid initial value to be overwritten.
+        let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
+        const BYTES: c_int = 1;
+        // SAFETY: `n_bytes` fits a signed displacement (`Layout::region`); `info`, the communicator,
+        // `base` and `raw` are live; `base` is a pointer passed by address, as the C interface wants.
+        let code = unsafe {
+            ffi::MPI_Win_allocate(
+                own_bytes as ffi::MPI_Aint,
+                BYTES,
+                info.raw(),
+                comm.raw(),
+                (&raw mut base).cast(),
+                &mut raw,
+            )
+        };
+        check("MPI_Win_allocate", code)?;
+        info.free()?;
+        // SAFETY: the window was made above; the error handler is predefined.
+        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        check("MPI_Win_set_errhandler", code)?;
+        // NOCHECK: nobody ever asks for a conflicting lock on this window (MPI-4.1 §12.5.3).
+        // SAFETY: live window, no epoch open on it.
+        let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
+        check("MPI_Win_lock_all", code)?;
+        let landing = NonNull::from(Box::leak(Box::<Landing>::default()));
+        let own_rank = comm.rank();
+        let window = Window { raw, home, own_rank, n_bytes, landing, mpi: PhantomData };
+        if own_rank == home {
+            window.clear()?;
+        }
+        comm.barrier()?; // nobody operates on the window before it is zero
+        Ok(window)
+    }
+
+    /// The rank on which the memory lies.
+    pub fn home(&self) -> Rank {
+        self.home
+    }
+
+    /// Whether the memory lies on this rank.
+    pub fn is_home(&self) -> bool {
+        self.own_rank == self.home
+    }
+
+    /// Sets every word to zero, complete at the home rank on return. Not atomic: no other operation
+    /// may be in flight, which is for the caller to synchronise.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn clear(&self) -> Result<()> {
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        for start in (0..self.n_bytes).step_by(ZEROS.len()) {
+            let len = ZEROS.len().min(self.n_bytes - start);
+            let count = int_count("number of bytes to put", len)?;
+            // SAFETY: the origin is static, so it outlives the operation in any case; the target
+            // range lies within the `n_bytes` that the home rank allocated.
+            let code = unsafe {
+                ffi::MPI_Put(
+                    ZEROS.as_ptr().cast(),
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    self.home,
+                    start as ffi::MPI_Aint,
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    self.raw,
+                )
+            };
+            check("MPI_Put", code)?;
+        }
+        self.flush() // MPI semantics: complete at the target, so that a barrier may follow
+    }
+
+    /// Copies all words of `region`. Not atomic (`MPI_Get`): exact where no operation is in flight,
+    /// which is for the caller to synchronise.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn read<K: Kind>(&self, region: Region<K>) -> Result<Vec<K::Word>> {
+        const CHUNK_WORDS: usize = 1 << 20;
+        self.assert_inside(&region);
+        let word_bytes = size_of::<K::Word>();
+        let mut words = vec![K::Word::default(); region.n_words];
+        for start in (0..region.n_words).step_by(CHUNK_WORDS) {
+            let n_bytes = CHUNK_WORDS.min(region.n_words - start) * word_bytes;
+            let count = int_count("number of bytes to get", n_bytes)?;
+            // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
+            // within the window (asserted). Where the flush fails, `words` is leaked below.
+            let code = unsafe {
+                ffi::MPI_Get(
+                    words.as_mut_ptr().add(start).cast(),
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    self.home,
+                    region.displacement(start) as ffi::MPI_Aint,
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    self.raw,
+                )
+            };
+            check("MPI_Get", code)?;
+        }
+        match self.flush() {
+            Ok(()) => Ok(words),
+            Err(error) => {
+                std::mem::forget(words); // MPI may still write to it
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the epoch and frees the window. Collective.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn close(mut self) -> Result<()> {
+        // MPI semantics: unlock_all completes all operations of this epoch, at origin and target.
+        // SAFETY: live window with the epoch open since `open`.
+        check("MPI_Win_unlock_all", unsafe { ffi::MPI_Win_unlock_all(self.raw) })?;
+        // SAFETY: live window, no epoch open, freed once since `self` is consumed.
+        check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })?;
+        // SAFETY: from `Box::leak` in `open`, freed only here, and every operation is complete.
+        drop(unsafe { Box::from_raw(self.landing.as_ptr()) });
+        Ok(())
+    }
+
+    /// Completes every operation of this rank on the home rank, at the origin and at the target
+    /// (`MPI_Win_flush`, MPI-4.1 §12.5.4).
+    #[inline(always)]
+    pub(super) fn flush(&self) -> Result<()> {
+        // SAFETY: live window, within the epoch.
+        check("MPI_Win_flush", unsafe { ffi::MPI_Win_flush(self.home, self.raw) })
+    }
+
+    /// Panics unless `region` lies within this window; a region of another window's layout may not.
+    #[inline(always)]
+    pub(super) fn assert_inside<K: Kind>(&self, region: &Region<K>) {
+        let end = region.start_bytes + region.n_words * size_of::<K::Word>();
+        assert!(end <= self.n_bytes, "a region of another window's layout");
+    }
+
+    #[inline(always)]
+    pub(super) fn raw(&self) -> ffi::MPI_Win {
+        self.raw
+    }
+
+    #[inline(always)]
+    pub(super) fn landing(&self) -> NonNull<Landing> {
+        self.landing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_follow_each_other_aligned_and_do_not_overlap() {
+        let mut layout = Layout::new();
+        let slots = layout.region::<Slot>(3);
+        let counter = layout.region::<Counter>(1);
+        let bits = layout.region::<Bits>(2);
+        assert_eq!((slots.displacement(2), counter.displacement(0), bits.displacement(1)), (8, 16, 32));
+        assert_eq!((layout.n_bytes, layout.too_large), (Some(40), false));
+    }
+
+    #[test]
+    fn a_layout_that_no_address_space_holds_is_noticed() {
+        for n_words in [usize::MAX, usize::MAX / 8, isize::MAX as usize / 8 + 1] {
+            let mut layout = Layout::new();
+            let _ = layout.region::<Bits>(n_words);
+            assert!(layout.too_large, "{n_words}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "word 3 of a region of 3 words")]
+    fn a_word_outside_its_region_panics() {
+        Layout::new().region::<Slot>(3).displacement(3);
+    }
+}

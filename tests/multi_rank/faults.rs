@@ -1,0 +1,71 @@
+//! The faults of MPI libraries that are worked around: each is shown where its library is at hand, so
+//! that a workaround that is no longer needed is noticed.
+#![allow(unsafe_code, reason = "the fault is in a call that the crate does not make")]
+
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use mpi::ffi;
+use onesided::rma::{self, Comm, faults};
+
+use crate::harness::{Body, launch};
+
+pub const BODIES: &[Body] = &[Body { name: "faults::compare_and_swap_64", run: compare_and_swap_64 }];
+
+pub fn trials() -> Vec<Trial> {
+    vec![Trial::test("faults::open_mpi_cas_64_is_where_the_table_says", cas_64_is_where_the_table_says)]
+}
+
+/// 64-bit compare-and-swap on an allocated window, as a plain C program would do it: every rank takes
+/// what slots it can.
+fn compare_and_swap_64(comm: &Comm<'_>) {
+    const N_SLOTS: usize = 200;
+    let mark = u64::from(comm.rank().unsigned_abs()) + 1;
+    let mut won = 0u64;
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: buffers outlive the flush after each operation,
+    // displacements lie within the allocation of rank 0, and rank 0 zeroes it under an exclusive lock.
+    unsafe {
+        let mut base: *mut u64 = std::ptr::null_mut();
+        let mut window = ffi::RSMPI_WIN_NULL;
+        let n_bytes = if comm.rank() == 0 { N_SLOTS * 8 } else { 0 };
+        let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
+        let base_pointer = (&raw mut base).cast();
+        ffi::MPI_Win_allocate(n_bytes as ffi::MPI_Aint, 8, info, world, base_pointer, &mut window);
+        if comm.rank() == 0 {
+            ffi::MPI_Win_lock(ffi::MPI_LOCK_EXCLUSIVE as i32, 0, 0, window);
+            base.write_bytes(0, N_SLOTS);
+            ffi::MPI_Win_unlock(0, window);
+        }
+        comm.barrier().unwrap();
+        ffi::MPI_Win_lock_all(0, window);
+        for slot in 0..N_SLOTS {
+            let (expected, mut found) = (0u64, u64::MAX);
+            ffi::MPI_Compare_and_swap(
+                (&raw const mark).cast(),
+                (&raw const expected).cast(),
+                (&raw mut found).cast(),
+                ffi::RSMPI_UINT64_T,
+                0,
+                slot as ffi::MPI_Aint,
+                window,
+            );
+            ffi::MPI_Win_flush(0, window);
+            won += u64::from(found == 0);
+        }
+        ffi::MPI_Win_unlock_all(window);
+        ffi::MPI_Win_free(&mut window);
+    }
+    if let Some(all) = crate::windows::gather_numbers(comm, &[won]) {
+        assert_eq!(all.iter().sum::<u64>(), N_SLOTS as u64, "every slot taken once");
+    }
+}
+
+fn cas_64_is_where_the_table_says() -> Result<(), Failed> {
+    let library = rma::library().map_err(|error| error.to_string())?;
+    let job = launch(2, "faults::compare_and_swap_64", Duration::from_secs(30));
+    match (faults::OPEN_MPI_CAS_64.is_in(&library), job.verdict()) {
+        (true, Err(_)) | (false, Ok(())) => Ok(()),
+        (true, Ok(())) => Err(format!("{library} no longer has the fault: mend the table").into()),
+        (false, Err(why)) => Err(format!("{library} has the fault, and the table does not say so: {why}").into()),
+    }
+}

@@ -1,0 +1,130 @@
+//! Games: the invariants of both versions, over many games with random think time.
+
+use std::time::Duration;
+
+use onesided::claim::{BitBoard, Board, SlotBoard};
+use onesided::game::{Collective, OneSided, Results, Series, Straggler, ThinkBy, ThinkPlan, ThinkTime};
+use onesided::rma::{Comm, Rank, Result};
+
+use crate::harness::Body;
+
+pub const BODIES: &[Body] = &[
+    Body { name: "games::fetch_and_op::every_digit_once_home_idle", run: |comm| one_sided(comm, BitBoard::open, Home::Idle) },
+    Body { name: "games::fetch_and_op::every_digit_once_home_busy", run: |comm| one_sided(comm, BitBoard::open, Home::Busy) },
+    Body { name: "games::compare_and_swap::every_digit_once_home_idle", run: |comm| one_sided(comm, SlotBoard::open, Home::Idle) },
+    Body { name: "games::compare_and_swap::every_digit_once_home_busy", run: |comm| one_sided(comm, SlotBoard::open, Home::Busy) },
+    Body { name: "games::collective::lockstep", run: lockstep },
+    Body { name: "games::both_versions_guess_the_same", run: same_guesses },
+];
+
+/// What the home rank does while the others play.
+#[derive(Clone, Copy, PartialEq)]
+enum Home {
+    /// Plays as the others do: it is in MPI most of the time.
+    Idle,
+    /// Computes between guesses: it is outside MPI most of the time.
+    Busy,
+}
+
+/// Games of each number of digits: together with five rank counts, two methods and two homes, 4,400
+/// one-sided games on each library.
+const GAMES: [(u32, u64); 3] = [(9, 200), (64, 12), (150, 8)];
+
+type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
+
+fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
+    let (stragglers, by) = match home {
+        Home::Idle => (vec![], ThinkBy::Sleep),
+        Home::Busy => (vec![Straggler { rank: 0, extra: Duration::from_micros(300) }], ThinkBy::Spin),
+    };
+    let base = ThinkTime::Uniform { low: Duration::ZERO, high: Duration::from_micros(60) };
+    let think = ThinkPlan { base, per_rank: Duration::ZERO, stragglers, by };
+    Series { n_digits, n_games, seed: 20 + u64::from(n_digits), think }
+}
+
+/// The series itself checks each game: every digit has one winner, the home rank's memory has it
+/// claimed, by that winner where it keeps owners. Here: that the sums are those of such games, and
+/// that no game was left out.
+fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, home: Home) {
+    for (n_digits, n_games) in GAMES {
+        let mut referee =
+            OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
+        let results = series(n_digits, n_games, home).play(comm, &mut referee, &mut ()).unwrap();
+        referee.close().unwrap();
+        let Some(results) = results else {
+            assert_ne!(comm.rank(), 0);
+            continue;
+        };
+        let points: u64 = results.per_rank.iter().map(|rank| rank.points).sum();
+        assert_eq!((results.n_games, results.double_scores), (n_games, 0));
+        assert_eq!(points, n_games * u64::from(n_digits));
+        assert_eq!(results.scored.len(), n_digits as usize);
+        for rank in &results.per_rank {
+            assert!(rank.guesses >= n_games, "every rank guesses in every game");
+            assert!(rank.operations >= rank.guesses);
+            assert!(rank.think_ns + rank.operation_ns <= rank.play_ns);
+        }
+        if home == Home::Busy && comm.size() > 1 {
+            let home = results.per_rank[0].think_ns;
+            assert!(home > 300_000 * results.per_rank[0].guesses, "the home rank was away: {home}");
+        }
+    }
+}
+
+fn play_collective(comm: &Comm<'_>, series: &Series) -> Option<Results> {
+    series.play(comm, &mut Collective::new(comm, series.n_digits), &mut ()).unwrap()
+}
+
+fn lockstep(comm: &Comm<'_>) {
+    // Few games: an allreduce of 8 ranks on 2 cores takes MPICH 25 ms.
+    for (n_digits, n_games) in [(9, 6), (70, 1)] {
+        let Some(results) = play_collective(comm, &series(n_digits, n_games, Home::Idle)) else {
+            assert_ne!(comm.rank(), 0);
+            continue;
+        };
+        let steps = |rank: usize| results.per_rank[rank].guesses + results.per_rank[rank].points;
+        for (rank, sums) in results.per_rank.iter().enumerate() {
+            assert_eq!((steps(rank), sums.operations), (steps(0), steps(0)), "rank {rank}");
+        }
+        let points: u64 = results.per_rank.iter().map(|rank| rank.points).sum();
+        assert_eq!(points, n_games * u64::from(n_digits) + results.double_scores);
+        assert_eq!(results.scored.len(), n_digits as usize, "every digit was scored");
+        if comm.size() == 1 {
+            assert_eq!(results.double_scores, 0, "one rank does not race itself");
+        }
+        if comm.size() == 8 && n_digits == 70 {
+            assert!(results.double_scores > 0, "eight ranks in lockstep score some digit twice");
+        }
+    }
+}
+
+/// Each digit of each rank's stream, by an observer, in both versions.
+fn same_guesses(comm: &Comm<'_>) {
+    #[derive(Default)]
+    struct Guesses(Vec<u32>);
+    impl onesided::game::Observer for Guesses {
+        const WATCHES: bool = true;
+        fn guessed(&mut self, digit: u32, _guess: u64, _points: u64) -> onesided::game::Result<()> {
+            self.0.push(digit);
+            Ok(())
+        }
+        fn scored(&mut self, _guess: u64) -> onesided::game::Result<()> {
+            Ok(())
+        }
+        fn finished(&mut self, _tally: &onesided::game::Tally) -> onesided::game::Result<()> {
+            Ok(())
+        }
+    }
+    let one_game = series(9, 1, Home::Idle);
+    let (mut one_sided, mut collective) = (Guesses::default(), Guesses::default());
+    let mut referee = OneSided::open(comm, 0, |comm| BitBoard::open(comm, 0, 9)).unwrap();
+    one_game.play(comm, &mut referee, &mut one_sided).unwrap();
+    referee.close().unwrap();
+    one_game.play(comm, &mut Collective::new(comm, 9), &mut collective).unwrap();
+    let both = one_sided.0.len().min(collective.0.len());
+    assert!(both > 0);
+    assert_eq!(one_sided.0[..both], collective.0[..both], "rank {}", comm.rank());
+    if comm.size() == 1 {
+        assert_eq!(one_sided.0, collective.0, "alone, both versions are one and the same game");
+    }
+}

@@ -1,0 +1,102 @@
+//! A test case is a *body*, run on every rank of a job of its own.
+//!
+//! The test program starts itself under the launcher. Every rank runs the body, then ends MPI, then
+//! leaves a file that says so; the case passes if the job ended well in time *and* each of the ranks
+//! left its file. A body that no rank reached, or a launcher that made N jobs of one rank, fails.
+
+use std::path::Path;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use onesided::rma::{Comm, Mpi, ThreadLevel};
+
+use crate::support::{Ended, Job, scratch};
+
+/// What every rank of a job does.
+#[derive(Clone, Copy)]
+pub struct Body {
+    pub name: &'static str,
+    pub run: fn(&Comm<'_>),
+}
+
+/// How long a case may take. Generous: a case takes a few seconds on two cores.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The rank counts that every case runs on unless it says otherwise.
+pub const RANK_COUNTS: &[u32] = &[1, 2, 3, 5, 8];
+
+/// One test case per rank count.
+pub fn on_ranks(counts: &'static [u32], body: Body) -> impl Iterator<Item = Trial> {
+    counts.iter().map(move |&n_ranks| {
+        Trial::test(format!("{}/ranks_{n_ranks}", body.name), move || {
+            let job = launch(n_ranks, body.name, DEADLINE);
+            job.verdict().map_err(Failed::from)
+        })
+    })
+}
+
+/// A job that ran a body.
+pub struct BodyJob {
+    pub ended: Ended,
+    n_ranks: u32,
+    /// Ranks that left a file, `(rank, size)`.
+    finished: Vec<(u32, u32)>,
+}
+
+/// Runs the body `name` on `n_ranks` ranks.
+pub fn launch(n_ranks: u32, name: &str, deadline: Duration) -> BodyJob {
+    let folder = scratch();
+    let report = folder.path().to_str().expect("the target folder has a plain name");
+    let program = std::env::current_exe().expect("a running program");
+    let deadline_s = deadline.as_secs().to_string();
+    let job = Job::new(n_ranks, program).args(["--body", name, report, &deadline_s]).deadline(deadline);
+    let ended = job.run();
+    let mut finished: Vec<(u32, u32)> = std::fs::read_dir(folder.path())
+        .expect("the folder is there")
+        .map(|entry| {
+            let name = entry.expect("readable").file_name().into_string().expect("our own names");
+            let (rank, size) = name.split_once("-of-").expect("our own names");
+            (rank.parse().expect("our own names"), size.parse().expect("our own names"))
+        })
+        .collect();
+    finished.sort_unstable();
+    BodyJob { ended, n_ranks, finished }
+}
+
+impl BodyJob {
+    /// Whether every rank ran the body to its end, in one job, in time.
+    pub fn verdict(&self) -> Result<(), String> {
+        let Ended { code, timed_out, stdout, stderr, took } = &self.ended;
+        let output = format!("\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        if *timed_out {
+            return Err(format!("killed after {took:?}; finished ranks: {:?}{output}", self.finished));
+        }
+        if *code != Some(0) {
+            return Err(format!("the launcher ended with {code:?}{output}"));
+        }
+        let expected: Vec<_> = (0..self.n_ranks).map(|rank| (rank, self.n_ranks)).collect();
+        if self.finished != expected {
+            return Err(format!("not every rank finished the body: {:?}{output}", self.finished));
+        }
+        Ok(())
+    }
+}
+
+/// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.
+pub fn run_body(bodies: &[Body], args: &[String]) {
+    let [name, report, deadline_s] = args else { panic!("--body NAME FOLDER DEADLINE_S") };
+    let body = bodies.iter().find(|body| body.name == name).unwrap_or_else(|| panic!("no body {name}"));
+    let deadline: u64 = deadline_s.parse().expect("seconds");
+    // Should the launcher be killed and leave its ranks behind, they end by themselves.
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(deadline + 15));
+        std::process::exit(86);
+    });
+    let mpi = Mpi::init(ThreadLevel::Funneled).expect("MPI starts");
+    let world = mpi.world().expect("a duplicate of the world");
+    let (rank, size) = (world.rank(), world.size());
+    (body.run)(&world);
+    world.free().expect("freed");
+    mpi.finalize().expect("ended");
+    std::fs::write(Path::new(report).join(format!("{rank}-of-{size}")), "").expect("a report");
+}

@@ -1,0 +1,32 @@
+//! Tests that run on several ranks: windows, boards, games, and what happens when a rank fails.
+
+mod boards;
+mod failures;
+mod faults;
+mod games;
+mod harness;
+#[path = "../support/mod.rs"]
+mod support;
+mod windows;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if args.get(1).is_some_and(|arg| arg == "--body") {
+        let bodies: Vec<_> = [windows::BODIES, boards::BODIES, games::BODIES, failures::BODIES, faults::BODIES]
+            .concat();
+        return harness::run_body(&bodies, &args[2..]);
+    }
+    let on_all_counts = [windows::BODIES, boards::BODIES, games::BODIES].concat();
+    let mut trials: Vec<Trial> = on_all_counts
+        .into_iter()
+        .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
+        .collect();
+    trials.extend(failures::trials());
+    trials.extend(faults::trials());
+    let mut arguments = Arguments::from_args();
+    // Jobs have more ranks than this machine has cores: two at once would only slow each other down.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit();
+}

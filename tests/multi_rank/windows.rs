@@ -1,0 +1,177 @@
+//! Windows and their atomic operations, on every rank count and on a home rank that is not 0 too.
+
+use onesided::rma::{self, Bits, Comm, Counter, Error, Hints, Layout, Rank, Slot, Window};
+
+use crate::harness::Body;
+
+pub const BODIES: &[Body] = &[
+    Body { name: "windows::words_are_zero_at_first_and_after_clear", run: zero_at_first },
+    Body { name: "windows::concurrent_adds_return_every_number_once", run: adds },
+    Body { name: "windows::concurrent_ors_set_every_bit_once", run: ors },
+    Body { name: "windows::concurrent_swaps_take_every_slot_once", run: swaps },
+    Body { name: "windows::regions_do_not_touch_each_other", run: regions },
+    Body { name: "windows::a_failed_call_says_which_and_why", run: errors },
+    Body { name: "windows::gather_keeps_ranks_and_lengths", run: gathers },
+];
+
+/// Every rank's numbers, on all ranks the same assertion: `None` elsewhere than on rank 0.
+pub fn gather_numbers(comm: &Comm<'_>, numbers: &[u64]) -> Option<Vec<u64>> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let all = comm.gather(0, &bytes).expect("gathered")?;
+    let words = all.iter().flat_map(|bytes| bytes.chunks_exact(8));
+    Some(words.map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes"))).collect())
+}
+
+/// First and last rank: the home rank has no special place.
+fn homes(comm: &Comm<'_>) -> impl Iterator<Item = Rank> {
+    let last = comm.size() - 1;
+    [0, last].into_iter().take(if last == 0 { 1 } else { 2 })
+}
+
+fn zero_at_first(comm: &Comm<'_>) {
+    for home in homes(comm) {
+        for n_words in [0, 1, 3, 100_000] {
+            let mut layout = Layout::new();
+            let bits = layout.region::<Bits>(n_words);
+            let window = Window::open(comm, home, &layout).unwrap();
+            assert_eq!(window.is_home(), comm.rank() == home);
+            assert_eq!(window.read(bits).unwrap(), vec![0; n_words]);
+            comm.barrier().unwrap();
+            for index in (0..n_words).step_by(997) {
+                window.fetch_or(bits, index, u64::MAX).unwrap();
+            }
+            comm.barrier().unwrap();
+            let set = window.read(bits).unwrap();
+            assert!(set.iter().enumerate().all(|(i, &w)| w == if i % 997 == 0 { u64::MAX } else { 0 }));
+            comm.barrier().unwrap();
+            if window.is_home() {
+                window.clear().unwrap();
+            }
+            comm.barrier().unwrap();
+            assert_eq!(window.read(bits).unwrap(), vec![0; n_words]);
+            window.close().unwrap();
+        }
+    }
+}
+
+fn adds(comm: &Comm<'_>) {
+    const PER_RANK: u64 = 500;
+    for (home, hints) in homes(comm).zip([Hints::Measured, Hints::None]) {
+        let mut layout = Layout::new();
+        let counter = layout.region::<Counter>(1);
+        let window = Window::open_with_hints(comm, home, &layout, hints).unwrap();
+        let drawn: Vec<u64> =
+            (0..PER_RANK).map(|_| window.fetch_add(counter, 0, 1).unwrap()).collect();
+        assert!(drawn.is_sorted(), "a rank sees the counter grow");
+        comm.barrier().unwrap();
+        let total = PER_RANK * u64::from(comm.size().unsigned_abs());
+        assert_eq!(window.fetch_add(counter, 0, 0).unwrap(), total);
+        if let Some(mut all) = gather_numbers(comm, &drawn) {
+            all.sort_unstable();
+            assert_eq!(all, (0..total).collect::<Vec<_>>(), "every ticket once");
+        }
+        window.close().unwrap();
+    }
+}
+
+fn ors(comm: &Comm<'_>) {
+    const N_WORDS: usize = 8;
+    for home in homes(comm) {
+        let mut layout = Layout::new();
+        let bits = layout.region::<Bits>(N_WORDS);
+        let window = Window::open(comm, home, &layout).unwrap();
+        let mut won = Vec::new();
+        for bit in 0..N_WORDS as u64 * 64 {
+            let (word, mask) = ((bit / 64) as usize, 1 << (bit % 64));
+            if window.fetch_or(bits, word, mask).unwrap() & mask == 0 {
+                won.push(bit);
+            }
+        }
+        if let Some(mut all) = gather_numbers(comm, &won) {
+            all.sort_unstable();
+            assert_eq!(all, (0..N_WORDS as u64 * 64).collect::<Vec<_>>(), "every bit set once");
+        }
+        comm.barrier().unwrap();
+        assert_eq!(window.read(bits).unwrap(), [u64::MAX; N_WORDS]);
+        window.close().unwrap();
+    }
+}
+
+fn swaps(comm: &Comm<'_>) {
+    const N_SLOTS: usize = 300;
+    let mark = comm.rank().unsigned_abs() + 1;
+    for home in homes(comm) {
+        let mut layout = Layout::new();
+        let slots = layout.region::<Slot>(N_SLOTS);
+        let window = Window::open(comm, home, &layout).unwrap();
+        let mut won = Vec::new();
+        for slot in 0..N_SLOTS {
+            match window.compare_and_swap(slots, slot, 0, mark).unwrap() {
+                0 => won.push(slot as u64),
+                owner => assert!((1..=comm.size().unsigned_abs()).contains(&owner), "mark {owner}"),
+            }
+        }
+        comm.barrier().unwrap();
+        let marks = window.read(slots).unwrap();
+        assert!(won.iter().all(|&slot| marks[slot as usize] == mark), "winners own what they won");
+        let owned = marks.iter().filter(|&&owner| owner == mark).count();
+        assert_eq!(owned, won.len(), "and nothing else");
+        if let Some(mut all) = gather_numbers(comm, &won) {
+            all.sort_unstable();
+            assert_eq!(all, (0..N_SLOTS as u64).collect::<Vec<_>>(), "every slot taken once");
+        }
+        window.close().unwrap();
+    }
+}
+
+fn regions(comm: &Comm<'_>) {
+    let mut layout = Layout::new();
+    let slots = layout.region::<Slot>(3);
+    let counter = layout.region::<Counter>(1);
+    let bits = layout.region::<Bits>(2);
+    let window = Window::open(comm, 0, &layout).unwrap();
+    let n_ranks = u64::from(comm.size().unsigned_abs());
+    let (found, _) = window.compare_and_swap_and_read((slots, 2), 0, u32::MAX, (counter, 0)).unwrap();
+    assert!(found == 0 || found == u32::MAX);
+    window.fetch_add(counter, 0, 1 << 40).unwrap();
+    window.fetch_or(bits, 1, 1 << 63).unwrap();
+    comm.barrier().unwrap();
+    assert_eq!(window.read(slots).unwrap(), [0, 0, u32::MAX]);
+    assert_eq!(window.read(counter).unwrap(), [n_ranks << 40]);
+    assert_eq!(window.read(bits).unwrap(), [0, 1 << 63]);
+    window.close().unwrap();
+}
+
+fn errors(comm: &Comm<'_>) {
+    let error = comm.send(&[1, 2, 3], comm.size(), 0).unwrap_err();
+    let Error::Mpi(error) = error else { panic!("{error}") };
+    assert_eq!(error.call, "MPI_Send");
+    assert!(!error.message.is_empty() && !error.message.contains('\n'), "{}", error.message);
+    assert!(error.class > 0 && error.to_string().contains("MPI_Send failed"), "{error}");
+    let error = Window::open(comm, comm.size(), &Layout::new()).unwrap_err();
+    assert!(matches!(error, Error::NoSuchRank { .. }), "{error}");
+    let mut layout = Layout::new();
+    let _ = layout.region::<Bits>(usize::MAX / 4);
+    assert!(matches!(Window::open(comm, 0, &layout).unwrap_err(), Error::WindowTooLarge));
+    assert!(matches!(rma::Mpi::init(rma::ThreadLevel::Funneled), Err(Error::AlreadyInitialised)));
+}
+
+fn gathers(comm: &Comm<'_>) {
+    let own = vec![comm.rank() as u8; comm.rank() as usize * 3];
+    for root in homes(comm) {
+        match comm.gather(root, &own).unwrap() {
+            None => assert_ne!(comm.rank(), root),
+            Some(all) => {
+                let expected: Vec<Vec<u8>> =
+                    (0..comm.size()).map(|rank| vec![rank as u8; rank as usize * 3]).collect();
+                assert_eq!(all, expected);
+            }
+        }
+    }
+    let mut word = if comm.rank() == 0 { *b"from 0" } else { *b"------" };
+    comm.broadcast(0, &mut word).unwrap();
+    assert_eq!(&word, b"from 0");
+    let mut all = [0; 2];
+    comm.allreduce_or(&[1 << comm.rank(), 0], &mut all).unwrap();
+    assert_eq!(all, [(1 << comm.size()) - 1, 0]);
+}

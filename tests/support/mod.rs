@@ -1,0 +1,152 @@
+//! Starting jobs under the launcher of the MPI that was built against, each with a deadline.
+
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A job of a launcher.
+#[derive(Debug, Clone)]
+pub struct Job {
+    launcher: PathBuf,
+    n_ranks: u32,
+    program: PathBuf,
+    args: Vec<String>,
+    envs: Vec<(String, String)>,
+    deadline: Duration,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The launcher's exit code; `None` if it died of a signal.
+    pub code: Option<i32>,
+    /// Whether the deadline passed and the job was killed for it.
+    pub timed_out: bool,
+    /// What all ranks printed.
+    pub stdout: String,
+    /// What all ranks and the launcher complained of.
+    pub stderr: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The launcher of the MPI that this was built against, unless `MPIEXEC` names another.
+pub fn launcher() -> PathBuf {
+    let launcher = std::env::var("MPIEXEC").unwrap_or_else(|_| env!("ONESIDED_MPIEXEC").into());
+    assert!(!launcher.is_empty(), "no launcher: set MPIEXEC, or run the tests with `just test`");
+    launcher.into()
+}
+
+impl Job {
+    /// `n_ranks` ranks of `program`, killed after a minute.
+    pub fn new(n_ranks: u32, program: impl AsRef<Path>) -> Self {
+        Job {
+            launcher: launcher(),
+            n_ranks,
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            envs: Vec::new(),
+            deadline: Duration::from_secs(60),
+        }
+    }
+
+    /// Adds arguments of the program.
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the ranks, and not of the launcher.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.envs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Kills the job when it has not ended by then.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Starts the job with another launcher than its own.
+    pub fn launcher(mut self, launcher: impl Into<PathBuf>) -> Self {
+        self.launcher = launcher.into();
+        self
+    }
+
+    /// Runs the job to its end. One job at a time: more would only wait for each other's cores.
+    pub fn run(self) -> Ended {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = Instant::now();
+        // `env` sets the variables on one host for every launcher alike.
+        let mut child = Command::new(&self.launcher)
+            .args(["-n", &self.n_ranks.to_string(), "env"])
+            .args(self.envs.iter().map(|(name, value)| format!("{name}={value}")))
+            .arg(&self.program)
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.launcher.display()));
+        let stdout = read_in_thread(child.stdout.take().expect("piped"));
+        let stderr = read_in_thread(child.stderr.take().expect("piped"));
+        let code = wait_until(&mut child, start + self.deadline);
+        let timed_out = code.is_none();
+        let code = code.unwrap_or_else(|| kill(&mut child));
+        Ended {
+            code,
+            timed_out,
+            stdout: stdout.join().expect("reader"),
+            stderr: stderr.join().expect("reader"),
+            took: start.elapsed(),
+        }
+    }
+}
+
+impl Ended {
+    /// Panics with everything that is known unless the job ended well.
+    pub fn expect_success(self) -> Self {
+        assert!(self.code == Some(0) && !self.timed_out, "the job did not end well: {self:#?}");
+        self
+    }
+}
+
+fn read_in_thread(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The exit code, or `None` when the deadline has passed.
+fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("own child") {
+            return Some(status.code());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Asks the launcher to end the job, and after 10 s insists.
+fn kill(child: &mut Child) -> Option<i32> {
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    wait_until(child, Instant::now() + Duration::from_secs(10)).unwrap_or_else(|| {
+        let _ = child.kill();
+        child.wait().expect("own child").code()
+    })
+}
+
+/// A folder of its own for a test, in the target folder.
+pub fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is writable")
+}
