@@ -4,6 +4,7 @@ use std::ffi::CString;
 
 use mpi::ffi;
 
+use super::environment::library;
 use super::error::{Result, check};
 use super::library::{Family, Library};
 
@@ -38,6 +39,14 @@ fn whitelist(library: &Library) -> &'static [(&'static str, &'static str)] {
         ],
         Family::Mpich | Family::Intel | Family::Mvapich | Family::Other => &[],
     }
+}
+
+/// The hints that windows get on the library that was loaded, as keys and values.
+///
+/// # Errors
+/// What MPI returns.
+pub fn hints_in_use() -> Result<Vec<(&'static str, &'static str)>> {
+    Ok(whitelist(&library()?).to_vec())
 }
 
 /// An `MPI_Info` of our own, or none.

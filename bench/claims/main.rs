@@ -1,0 +1,224 @@
+//! What a claim costs through the library, beside the same loop in plain C, in one process.
+//!
+//! `just bench claims` starts this under the launcher. Library and C take turns (A B B A …), so that
+//! drift of the machine hits both alike; every batch's answer is checked; the median of the ratios of
+//! neighbouring batches is what counts. Raw samples go to a CSV file.
+#![allow(unsafe_code, reason = "the peer is C")]
+
+mod peer;
+mod statistics;
+
+use std::hint::black_box;
+use std::io::Write;
+use std::time::Instant;
+
+use onesided::claim::{BitBoard, Board, SlotBoard};
+use onesided::rma::{self, Comm, Hints, Mpi, ThreadLevel};
+use peer::{Peer, PeerLibrary};
+use statistics::{Summary, summarise};
+
+/// The boards have so many items, claimed in turn.
+const N_ITEMS: usize = 64;
+/// Pairs of batches.
+const N_PAIRS: usize = 60;
+/// How long a batch should take.
+const BATCH_NS: f64 = 8e6;
+/// The library may cost so much more than C.
+const TARGET_RATIO: f64 = 1.05;
+
+/// Who claims in a batch, while the others wait in a barrier.
+#[derive(Clone, Copy, PartialEq)]
+enum Active {
+    /// The last rank alone: latency.
+    One,
+    /// All ranks at once: throughput, under contention.
+    All,
+}
+
+/// One of the two things that are compared: makes n claims, and says how many it won.
+type Side<'a> = &'a mut dyn Contender;
+
+trait Contender {
+    fn claim(&mut self, n: u64) -> u64;
+    /// All items free again; at rest, by the home rank alone.
+    fn clear(&mut self);
+}
+
+impl<B: Board> Contender for B {
+    fn claim(&mut self, n: u64) -> u64 {
+        let mut won = 0;
+        for i in 0..n {
+            won += u64::from(Board::claim(self, i as usize % N_ITEMS).expect("a claim").is_won());
+        }
+        won
+    }
+    fn clear(&mut self) {
+        Board::clear(self).expect("cleared");
+    }
+}
+
+/// A comparison of A with B.
+struct Row {
+    name: String,
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+struct Bench<'comm> {
+    world: &'comm Comm<'comm>,
+    rows: Vec<Row>,
+}
+
+fn main() {
+    let mpi = Mpi::init(ThreadLevel::Funneled).expect("MPI starts");
+    let world = mpi.world().expect("a duplicate of the world");
+    let mut bench = Bench { world: &world, rows: Vec::new() };
+    let path = std::env::var("ONESIDED_C_PEER").expect("`just bench claims` names the C peer");
+    let library = PeerLibrary::load(&path);
+    bench.against_c(&library);
+    bench.hints();
+    if world.rank() == 0 {
+        bench.report();
+    }
+    known(&world);
+    drop(library);
+    world.free().expect("freed");
+    mpi.finalize().expect("ended");
+}
+
+impl Bench<'_> {
+    fn against_c(&mut self, library: &PeerLibrary) {
+        let hints = rma::hints_in_use().expect("the library names itself");
+        let mut bits = BitBoard::open(self.world, 0, N_ITEMS).expect("a board");
+        let mut c_bits = Peer::open(library, 8, &hints, peer::Method::Bits);
+        let mut slots = SlotBoard::open(self.world, 0, N_ITEMS).expect("a board");
+        let mut c_slots = Peer::open(library, 8 + 4 * N_ITEMS, &hints, peer::Method::Slots);
+        for active in [Active::One, Active::All] {
+            self.compare("fetch-and-op beside C", active, &mut bits, &mut c_bits);
+            self.compare("compare-and-swap beside C", active, &mut slots, &mut c_slots);
+        }
+        bits.close().expect("closed");
+        slots.close().expect("closed");
+        c_bits.close();
+        c_slots.close();
+    }
+
+    /// Hints must pay for themselves.
+    fn hints(&mut self) {
+        if rma::hints_in_use().expect("the library names itself").is_empty() {
+            return;
+        }
+        let open = |hints| BitBoard::open_with_hints(self.world, 0, N_ITEMS, hints).expect("a board");
+        let (mut with, mut without) = (open(Hints::Measured), open(Hints::None));
+        self.compare("fetch-and-op, hints beside none", Active::One, &mut with, &mut without);
+        with.close().expect("closed");
+        without.close().expect("closed");
+        let open = |hints| SlotBoard::open_with_hints(self.world, 0, N_ITEMS, hints).expect("a board");
+        let (mut with, mut without) = (open(Hints::Measured), open(Hints::None));
+        self.compare("compare-and-swap, hints beside none", Active::One, &mut with, &mut without);
+        with.close().expect("closed");
+        without.close().expect("closed");
+    }
+
+    fn compare(&mut self, name: &str, active: Active, a: Side<'_>, b: Side<'_>) {
+        let n = self.batch_size(active, a);
+        let (mut samples_a, mut samples_b) = (Vec::new(), Vec::new());
+        for pair in 0..N_PAIRS {
+            if pair % 2 == 0 {
+                samples_a.push(self.batch(active, a, n));
+                samples_b.push(self.batch(active, b, n));
+            } else {
+                samples_b.push(self.batch(active, b, n));
+                samples_a.push(self.batch(active, a, n));
+            }
+        }
+        let who = match active {
+            Active::One => "1 rank claims",
+            Active::All => "all ranks claim",
+        };
+        self.rows.push(Row { name: format!("{name}, {who}"), a: samples_a, b: samples_b });
+    }
+
+    /// How many claims take about [`BATCH_NS`]; the same on all ranks.
+    fn batch_size(&self, active: Active, side: Side<'_>) -> u64 {
+        let ns = self.batch(active, side, 2000).max(1.0);
+        let mut bytes = ((BATCH_NS / ns) as u64).clamp(256, 1_000_000).to_le_bytes();
+        self.world.broadcast(0, &mut bytes).expect("broadcast");
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Nanoseconds a claim, as the slowest active rank sees it; on rank 0. Checks that each item was
+    /// won once.
+    fn batch(&self, active: Active, side: Side<'_>, n: u64) -> f64 {
+        let world = self.world;
+        world.barrier().expect("barrier");
+        if world.rank() == 0 {
+            side.clear();
+        }
+        world.barrier().expect("barrier");
+        let (mut won, mut ns) = (0, 0.0);
+        if active == Active::All || world.rank() == world.size() - 1 {
+            let start = Instant::now();
+            won = black_box(side.claim(black_box(n)));
+            ns = start.elapsed().as_nanos() as f64 / n as f64;
+        }
+        world.barrier().expect("barrier"); // the home rank waits inside MPI
+        let mut own = won.to_le_bytes().to_vec();
+        own.extend(ns.to_le_bytes());
+        let Some(all) = world.gather(0, &own).expect("gathered") else { return 0.0 };
+        let number = |bytes: &[u8], at: usize| -> [u8; 8] { bytes[at..at + 8].try_into().expect("8 bytes") };
+        let won: u64 = all.iter().map(|bytes| u64::from_le_bytes(number(bytes, 0))).sum();
+        assert_eq!(won, N_ITEMS as u64, "every item is won once");
+        all.iter().map(|bytes| f64::from_le_bytes(number(bytes, 8))).fold(0.0, f64::max)
+    }
+
+    fn report(&self) {
+        let library = rma::library().expect("the library names itself");
+        println!("{library}, {} ranks, {N_PAIRS} pairs of batches of {:.0} ms, interleaved", self.world.size(), BATCH_NS / 1e6);
+        println!("{:<50} {:>10} {:>10} {:>8}  {:<15}", "A beside B", "A ns", "B ns", "A/B", "95 % interval");
+        for row in &self.rows {
+            let ratios: Vec<f64> = row.a.iter().zip(&row.b).map(|(a, b)| a / b).collect();
+            let Summary { median: ratio, low, high } = summarise(&ratios);
+            let (a, b) = (summarise(&row.a).median, summarise(&row.b).median);
+            let target = match row.name.contains("beside C") {
+                true if ratio <= TARGET_RATIO => "ok",
+                true => "MISSES 1.05",
+                false => "",
+            };
+            println!("{:<50} {a:>10.1} {b:>10.1} {ratio:>8.3}  {low:.3} to {high:.3}  {target}", row.name);
+        }
+        let Ok(path) = std::env::var("ONESIDED_BENCH_CSV") else { return };
+        let mut csv = String::from("comparison,pair,a_ns,b_ns\n");
+        for row in &self.rows {
+            for (pair, (a, b)) in row.a.iter().zip(&row.b).enumerate() {
+                csv += &format!("\"{}\",{pair},{a},{b}\n", row.name);
+            }
+        }
+        let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(csv.as_bytes()));
+        match written {
+            Ok(()) => println!("raw samples: {path}"),
+            Err(error) => eprintln!("cannot write {path}: {error}"),
+        }
+    }
+}
+
+/// A claim that is known to be lost costs no operation.
+fn known(world: &Comm<'_>) {
+    const N: usize = 10_000_000;
+    let mut board = BitBoard::open(world, 0, N_ITEMS).expect("a board");
+    for item in 0..N_ITEMS {
+        let _ = Board::claim(&mut board, item).expect("a claim");
+    }
+    let operations = board.n_operations();
+    let start = Instant::now();
+    let mut won = 0u32;
+    for i in 0..N {
+        won += u32::from(board.claim_unless_known(black_box(i % N_ITEMS)).expect("a claim").is_won());
+    }
+    let ns = start.elapsed().as_nanos() as f64 / N as f64;
+    assert_eq!((won, board.n_operations()), (0, operations), "lost, and without an operation");
+    if world.rank() == 0 {
+        println!("a claim that is known to be lost: {ns:.2} ns, no operation");
+    }
+    board.close().expect("closed");
+}

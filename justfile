@@ -1,0 +1,95 @@
+# The one door. `just` alone lists the recipes.
+#
+# Which MPI: `just mpi=mpich5 test`, with openmpi4, openmpi5, mpich4, mpich5, or auto (the one on PATH,
+# else Debian's, else a wheel). `.ci/mpi` finds it or sets it up, and has all launcher environment.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+mpi := env("ONESIDED_MPI_CHOICE", "auto")
+
+# An assignment of its own, so that a failing set-up stops the recipe.
+environment := 'exports=$(.ci/mpi env ' + mpi + '); eval "$exports"'
+
+_list:
+    @just --list --unsorted
+
+# The main job: play both versions with fast and slow ranks, and put them side by side
+demo: build
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    # The post's experiment, 1 s and 5 s more a rank, forty times faster.
+    think="--think 25ms --think-per-rank 125ms"
+    onesided=$CARGO_TARGET_DIR/release/onesided
+    results=$CARGO_TARGET_DIR/demo
+    mkdir -p "$results"
+    for version in rma collective; do
+        echo "mpirun -n 4 onesided play $version $think"
+        timeout 60 "$MPIEXEC" -n 4 "$onesided" play $version $think --format json > "$results/$version.json"
+    done
+    echo
+    "$onesided" compare "$results/rma.json" "$results/collective.json"
+
+# All tests, on the MPI chosen; arguments go to `cargo test`, such as `just test --test end_to_end`
+test *ARGS:
+    {{ environment }}; cargo test {{ ARGS }}
+
+# Build the program; the last line says where it is
+build:
+    @{{ environment }}; cargo build --release --quiet; echo "$CARGO_TARGET_DIR/release/onesided, with $ONESIDED_MPI_VERSION"
+
+# Start the program on N ranks: `just run 4 play rma --think exp:10ms`
+run N *ARGS: build
+    @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
+
+# Benchmarks beside their peers; `just bench claims`: a claim beside the same loop in C
+bench NAME="claims":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    results=$CARGO_TARGET_DIR/bench
+    mkdir -p "$results"
+    "$MPICC" -O3 -shared -fPIC -Wall bench/{{ NAME }}/peer.c -o "$results/lib{{ NAME }}_peer.so"
+    cargo build --release --quiet --bench {{ NAME }}
+    program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    timeout 600 "$MPIEXEC" -n 2 env \
+        ONESIDED_C_PEER="$results/lib{{ NAME }}_peer.so" \
+        ONESIDED_BENCH_CSV="$results/{{ NAME }}-$(git rev-parse --short HEAD 2>/dev/null || echo unknown).csv" \
+        "$program"
+
+# All tests on every library that is first-class
+matrix:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for mpi in openmpi4 openmpi5 mpich4 mpich5; do
+        echo "== $mpi"
+        just mpi=$mpi test
+    done
+
+# Print the environment that the recipes use: `eval "$(just env)"`
+env:
+    @.ci/mpi env {{ mpi }}
+
+# What CI runs: format, lints, docs, the build without MPI, and all tests on two libraries
+ci: lint without-mpi
+    ONESIDED_SKIP=forbidden just mpi=openmpi4 test
+    ONESIDED_SKIP=forbidden just mpi=mpich5 test
+
+# Format, clippy and docs, warnings denied
+lint:
+    cargo fmt --check
+    {{ environment }}; cargo clippy --all-targets --quiet -- -D warnings
+    {{ environment }}; RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+# Build, lint and test what needs no MPI, with none in reach
+without-mpi:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export CARGO_TARGET_DIR=target/without-mpi MPICC=/nonexistent/mpicc
+    cargo clippy --all-targets --quiet --no-default-features -- -D warnings
+    cargo test --no-default-features
+    if ldd "$CARGO_TARGET_DIR/debug/onesided" | grep -i mpi; then
+        echo "the build without MPI links MPI" >&2
+        exit 1
+    fi

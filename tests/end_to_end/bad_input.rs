@@ -1,0 +1,97 @@
+//! Bad input: one clear error, once per job, exit code 2, soon, and never a hang.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use crate::{ONESIDED, onesided};
+
+/// Arguments, and what the message must name.
+const BAD: &[(&str, &str)] = &[
+    ("play rma --digits 0", "0 is not in 1..=1000000"),
+    ("play rma --digits 1000001", "1000001 is not in"),
+    ("play rma --digits nine", "invalid value 'nine'"),
+    ("play rma --games 0", "0 is not in"),
+    ("play rma --seed -1", "'-1'"),
+    ("play rma --think fast", "'fast' is no duration"),
+    ("play rma --think uniform:9ms..1ms", "upside down"),
+    ("play rma --think 3days", "longer than a day"),
+    ("play rma --think-per-rank 5", "'5' is no duration"),
+    ("play rma --straggler 1:5ms", "expected RANK=DURATION"),
+    ("play rma --claim-with hope", "'hope'"),
+    ("play collective --claim-with fetch-and-op", "unexpected argument '--claim-with'"),
+    ("play rma --frobnicate", "unexpected argument '--frobnicate'"),
+    ("play rma --quiet --verbose", "cannot be used with"),
+    ("play both", "'both'"),
+    ("play", "Usage: onesided play"),
+    ("frobnicate", "'frobnicate'"),
+    // Known only when the number of ranks is.
+    ("play rma --straggler 4=5ms", "--straggler names rank 4, and the ranks are 0 to 3"),
+    ("play collective --straggler 0=1ms --straggler 99=1ms", "names rank 99"),
+];
+
+#[test]
+fn bad_arguments_get_one_message_and_exit_code_2_from_the_whole_job() {
+    for (args, expected) in BAD {
+        let ended = onesided(4, args).deadline(Duration::from_secs(20)).run();
+        assert!(!ended.timed_out, "{args}: {ended:#?}");
+        assert_eq!(ended.code, Some(2), "{args}: {ended:#?}");
+        assert_eq!(ended.stderr.matches(expected).count(), 1, "'{expected}' once for '{args}': {ended:#?}");
+        assert_eq!(ended.stdout, "", "{args}");
+        assert!(!ended.stderr.contains("panicked"), "{args}: {ended:#?}");
+    }
+}
+
+fn alone(args: &str) -> Output {
+    Command::new(ONESIDED).args(args.split_whitespace()).output().expect("the program starts")
+}
+
+#[test]
+fn help_is_printed_once_and_is_no_error() {
+    let ended = onesided(4, "play rma --help").run().expect_success();
+    assert_eq!(ended.stdout.matches("Usage:").count(), 1, "{ended:#?}");
+    assert_eq!(onesided(2, "--version").run().expect_success().stdout.lines().count(), 1);
+}
+
+#[test]
+fn compare_says_in_one_line_what_is_wrong_with_a_file() {
+    let folder = crate::support::scratch();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("empty"), "").unwrap();
+    std::fs::write(path("binary"), [0xff, 0xfe, 0x00]).unwrap();
+    std::fs::write(path("other"), "{\"format\": \"something/1\"}").unwrap();
+    let folder_itself = folder.path().display().to_string();
+    for (file, expected) in [
+        (path("missing"), "No such file"),
+        (path("empty"), "not a JSON document"),
+        (path("binary"), "valid UTF-8"),
+        (path("other"), "format 'something/1'"),
+        (folder_itself, "directory"),
+    ] {
+        let output = alone(&format!("compare {file} {file}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(message.contains(expected) && message.contains(&file), "{message}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+/// A full disk is not silent: the result could not be printed, and the exit code says so.
+#[test]
+fn a_result_that_cannot_be_printed_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has /dev/full");
+    let output = Command::new(ONESIDED).args(["play", "rma"]).stdout(full).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot print the result"), "{message}");
+}
+
+#[test]
+fn a_bad_rust_log_is_said_once_and_does_not_stop_the_game() {
+    let job = onesided(3, "play rma --quiet").env("RUST_LOG", "onesided=loud,=,");
+    let ended = job.run().expect_success();
+    assert_eq!(ended.stderr.matches("RUST_LOG").count(), 1, "{ended:#?}");
+    let ended = onesided(2, "play rma --format json").env("RUST_LOG", "onesided=debug").run().expect_success();
+    assert!(ended.stderr.contains("game over"), "diagnostics go to stderr: {ended:#?}");
+    assert!(serde_json::from_str::<serde_json::Value>(&ended.stdout).is_ok(), "and not to stdout");
+}

@@ -1,0 +1,146 @@
+//! What the game calls of MPI, counted by interposition: absence is tested, and so is presence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::support::scratch;
+use crate::{ONESIDED, onesided};
+
+/// Functions that neither communicate nor wait, and are not counted.
+const LOCAL: &[&str] = &[
+    "MPI_Abort", "MPI_Comm_rank", "MPI_Comm_set_errhandler", "MPI_Comm_size", "MPI_Comm_test_inter",
+    "MPI_Error_class", "MPI_Error_string", "MPI_Finalized", "MPI_Get_library_version",
+    "MPI_Get_processor_name", "MPI_Info_create", "MPI_Info_free", "MPI_Info_set", "MPI_Init_thread",
+    "MPI_Initialized", "MPI_Win_set_errhandler",
+];
+
+/// The counting library, compiled once with the wrapper of this MPI.
+fn counter() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libcount.so");
+        let mpicc = std::env::var("MPICC").unwrap_or_else(|_| "mpicc".into());
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pmpi/count.c");
+        let status = Command::new(mpicc)
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", source, "-o"])
+            .arg(&library)
+            .status()
+            .expect("the MPI compiler wrapper runs");
+        assert!(status.success(), "count.c compiles");
+        library
+    })
+}
+
+/// The MPI functions that a file defines or imports.
+fn mpi_symbols(file: &Path, which: &str) -> BTreeSet<String> {
+    let output = Command::new("nm").args(["-D", which]).arg(file).output().expect("nm runs");
+    assert!(output.status.success(), "nm reads {}", file.display());
+    let text = String::from_utf8(output.stdout).expect("names are plain");
+    let names = text.lines().filter_map(|line| line.split_whitespace().last());
+    names.filter(|name| name.starts_with("MPI_")).map(str::to_owned).collect()
+}
+
+/// What one rank called: function to (in games, elsewhere), and in how many games.
+struct Counts {
+    n_games: u64,
+    calls: BTreeMap<String, (u64, u64)>,
+}
+
+impl Counts {
+    fn in_games(&self) -> BTreeMap<&str, u64> {
+        let called = self.calls.iter().filter(|(_, (in_games, _))| *in_games > 0);
+        called.map(|(name, (in_games, _))| (name.as_str(), *in_games)).collect()
+    }
+}
+
+/// Plays under the counter; the JSON document and every rank's counts.
+fn play(n_ranks: u32, args: &str) -> (Value, Vec<Counts>) {
+    let folder = scratch();
+    let job = onesided(n_ranks, &format!("play {args} --format json"))
+        .env("LD_PRELOAD", counter().display().to_string())
+        .env("COUNT_DIR", folder.path().display().to_string());
+    let ended = job.run().expect_success();
+    let counts = (0..n_ranks).map(|rank| {
+        let text = std::fs::read_to_string(folder.path().join(format!("rank-{rank}")));
+        let text = text.unwrap_or_else(|error| panic!("rank {rank} counted: {error}"));
+        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let n_games = match lines.next().as_deref() {
+            Some(["games", n_games]) => n_games.parse().expect("a number"),
+            other => panic!("the first line counts games: {other:?}"),
+        };
+        let calls = lines.map(|line| match line.as_slice() {
+            [name, in_games, elsewhere] => {
+                (name.to_string(), (in_games.parse().expect("a number"), elsewhere.parse().expect("a number")))
+            }
+            other => panic!("a line of counts: {other:?}"),
+        });
+        Counts { n_games, calls: calls.collect() }
+    });
+    let document = serde_json::from_str(&ended.stdout).expect("stdout is one JSON document");
+    (document, counts.collect())
+}
+
+#[test]
+fn nothing_that_the_program_calls_goes_uncounted() {
+    let mut uncounted = mpi_symbols(Path::new(ONESIDED), "--undefined-only");
+    assert!(uncounted.contains("MPI_Fetch_and_op"), "nm sees what the program imports: {uncounted:?}");
+    for counted in mpi_symbols(counter(), "--defined-only") {
+        uncounted.remove(&counted);
+    }
+    uncounted.retain(|name| !LOCAL.contains(&name.as_str()));
+    assert!(uncounted.is_empty(), "count these, or say why they are local: {uncounted:?}");
+}
+
+/// No collective, no message, nothing but atomics and their flushes; and of those as many as the
+/// summary says.
+#[test]
+fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
+    for (method, digits) in [("fetch-and-op", 9), ("fetch-and-op", 150), ("compare-and-swap", 9)] {
+        let args = format!("rma --claim-with {method} --digits {digits} --games 5 --think uniform:0s..1ms");
+        let (document, counts) = play(4, &args);
+        for (rank, counts) in counts.iter().enumerate() {
+            assert_eq!(counts.n_games, 5, "rank {rank}");
+            let mut in_games = counts.in_games();
+            let of = |calls: &BTreeMap<&str, u64>, name| calls.get(name).copied().unwrap_or(0);
+            let atomics = of(&in_games, "MPI_Fetch_and_op") + of(&in_games, "MPI_Compare_and_swap");
+            assert_eq!(document["per_rank"][rank]["operations"], atomics, "rank {rank} {args}");
+            let flushes = of(&in_games, "MPI_Win_flush");
+            assert!(0 < flushes && flushes <= atomics, "rank {rank}: {flushes} for {atomics}");
+            for atomic in ["MPI_Fetch_and_op", "MPI_Compare_and_swap", "MPI_Win_flush"] {
+                in_games.remove(atomic);
+            }
+            assert!(in_games.is_empty(), "rank {rank} also called {in_games:?} in {args}");
+            assert!(counts.calls["MPI_Barrier"].1 >= 5, "the barriers before games are seen elsewhere");
+        }
+    }
+}
+
+/// The counter does count collectives: the collective version makes as many as its summary says.
+#[test]
+fn a_collective_game_calls_one_allreduce_a_round_and_nothing_else() {
+    let (document, counts) = play(3, "collective --games 2");
+    let rounds = document["rounds"].as_u64().expect("a number of rounds");
+    for (rank, counts) in counts.iter().enumerate() {
+        assert_eq!(counts.in_games(), BTreeMap::from([("MPI_Allreduce", rounds)]), "rank {rank}");
+        let of_rank = &document["per_rank"][rank];
+        let steps = of_rank["guesses"].as_u64().unwrap() + of_rank["points"].as_u64().unwrap();
+        assert_eq!(steps, rounds, "rank {rank}");
+    }
+}
+
+/// A watched game adds messages to rank 0, and still no collective.
+#[test]
+fn a_watched_game_adds_messages_only() {
+    let (_, counts) = play(3, "rma --verbose");
+    for (rank, counts) in counts.iter().enumerate() {
+        let mut in_games = counts.in_games();
+        for expected in ["MPI_Fetch_and_op", "MPI_Win_flush", "MPI_Send", "MPI_Recv", "MPI_Iprobe"] {
+            in_games.remove(expected);
+        }
+        assert!(in_games.is_empty(), "rank {rank}: {in_games:?}");
+    }
+}

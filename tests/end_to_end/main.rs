@@ -1,0 +1,18 @@
+//! The program as a user starts it: under the launcher, from the command line.
+
+mod bad_input;
+mod counted;
+mod play;
+mod started_wrongly;
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::Job;
+
+/// The program under test.
+pub const ONESIDED: &str = env!("CARGO_BIN_EXE_onesided");
+
+/// `n_ranks` ranks of `onesided ARGS`, the arguments parted by blanks.
+pub fn onesided(n_ranks: u32, args: &str) -> Job {
+    Job::new(n_ranks, ONESIDED).args(args.split_whitespace())
+}
