@@ -1,6 +1,6 @@
 //! A board of one bit an item, claimed by `MPI_Fetch_and_op(MPI_BOR)`.
 
-use super::known::{Known, WORD_BITS, full_word, place, words_for};
+use super::known::{Known, assert_item, place, words_for};
 use super::{Account, Board, Claim};
 use crate::rma::{Bits, Comm, Counter, Hints, Layout, Rank, Region, Result, Window};
 
@@ -55,8 +55,20 @@ impl<'mpi> BitBoard<'mpi> {
         self.words.n_words() <= 1
     }
 
+    /// A claim saw its word full. F3, F4: the one claim that filled it counts it; others look.
+    #[inline]
+    fn word_is_full(&mut self, filled_by_this_claim: bool) -> Result<()> {
+        if self.all_claimed {
+            return Ok(());
+        }
+        if self.has_one_word() {
+            self.all_claimed = true;
+            return Ok(());
+        }
+        self.count_full_words(u64::from(filled_by_this_claim))
+    }
+
     /// Adds `addend` to the number of full words, and learns whether all are full.
-    #[cold]
     #[inline(never)]
     fn count_full_words(&mut self, addend: u64) -> Result<()> {
         self.n_operations += 1;
@@ -71,20 +83,15 @@ impl Board for BitBoard<'_> {
         self.n_items
     }
 
-    #[inline]
+    #[inline(always)]
     fn claim(&mut self, item: usize) -> Result<Claim> {
-        assert!(item < self.n_items, "item {item} of a board of {} items", self.n_items);
+        assert_item(item, self.n_items);
         let (index, bit) = place(item);
         self.n_operations += 1;
         let before = self.window.fetch_or(self.words, index, bit)?; // F1
         let won = before & bit == 0; // F2
         if self.known.learn(index, before | bit) {
-            if self.has_one_word() {
-                self.all_claimed = true;
-            } else {
-                // F3, F4: the one rank whose claim filled the word counts it; others look.
-                self.count_full_words(u64::from(won))?;
-            }
+            self.word_is_full(won)?;
         }
         Ok(if won { Claim::Won } else { Claim::Lost { owner: None } })
     }
@@ -123,9 +130,6 @@ impl Board for BitBoard<'_> {
             words[index] & bit != 0
         });
         let claimed = claimed.collect();
-        debug_assert!(words.iter().enumerate().all(|(index, word)| {
-            word & !full_word(self.n_items, index) == 0 && index * WORD_BITS < self.n_items
-        }));
         Ok(Account { claimed, owners: None })
     }
 

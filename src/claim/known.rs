@@ -1,11 +1,4 @@
-//! What a rank has learnt to be claimed: one bit an item, only ever set.
-
-/// A set of items by 64-bit words, as the board on the home rank has them.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    words: Vec<u64>,
-    n_items: usize,
-}
+//! What a rank has learnt to be claimed: one bit an item, and never unlearnt.
 
 pub(super) const WORD_BITS: usize = u64::BITS as usize;
 
@@ -20,34 +13,61 @@ pub(super) fn place(item: usize) -> (usize, u64) {
     (item / WORD_BITS, 1 << (item % WORD_BITS))
 }
 
-/// The word `index` of a board of `n_items` items when all of them are claimed.
+/// Which items are known to be claimed, by 64-bit words as the board on the home rank has them.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// Bit set: there is such an item, and it is not known to be claimed. So a word is full when it
+    /// is 0 here, and the last word needs no mask.
+    maybe_free: Vec<u64>,
+    n_items: usize,
+}
+
+/// Panics unless there is such an item.
 #[inline(always)]
-pub(super) fn full_word(n_items: usize, index: usize) -> u64 {
-    let beyond = (index + 1) * WORD_BITS;
-    if beyond <= n_items { u64::MAX } else { u64::MAX >> (beyond - n_items) }
+pub(super) fn assert_item(item: usize, n_items: usize) {
+    #[cold]
+    #[inline(never)]
+    fn no_such_item(item: usize, n_items: usize) -> ! {
+        panic!("item {item} of a board of {n_items} items")
+    }
+    if item >= n_items {
+        no_such_item(item, n_items);
+    }
 }
 
 impl Known {
     pub(super) fn nothing(n_items: usize) -> Self {
-        Known { words: vec![0; words_for(n_items)], n_items }
+        let mut known = Known { maybe_free: vec![0; words_for(n_items)], n_items };
+        known.clear();
+        known
     }
 
     #[inline(always)]
     pub(super) fn contains(&self, item: usize) -> bool {
-        assert!(item < self.n_items, "item {item} of a board of {} items", self.n_items);
-        let (word, bit) = place(item);
-        self.words[word] & bit != 0
+        assert_item(item, self.n_items);
+        let (index, bit) = place(item);
+        self.maybe_free[index] & bit == 0
     }
 
-    /// Adds what word `index` shows, and returns whether that word is full.
+    /// Adds the items of word `index` whose bits are set in `claimed`; returns whether all of that
+    /// word's items are known now.
+    ///
+    /// Written only when it is news: a store would have to drain before the next claim's atomic.
     #[inline(always)]
-    pub(super) fn learn(&mut self, index: usize, word: u64) -> bool {
-        self.words[index] |= word;
-        self.words[index] == full_word(self.n_items, index)
+    pub(super) fn learn(&mut self, index: usize, claimed: u64) -> bool {
+        let before = self.maybe_free[index];
+        let after = before & !claimed;
+        if after != before {
+            self.maybe_free[index] = after;
+        }
+        after == 0
     }
 
     pub(super) fn clear(&mut self) {
-        self.words.fill(0);
+        self.maybe_free.fill(u64::MAX);
+        if let (Some(last), n @ 1..) = (self.maybe_free.last_mut(), self.n_items % WORD_BITS) {
+            *last = (1 << n) - 1;
+        }
     }
 }
 

@@ -63,7 +63,9 @@ impl<'mpi> SlotBoard<'mpi> {
     }
 
     fn learn_number_claimed(&mut self, n_claimed: u64) {
-        self.all_claimed |= n_claimed == self.slots.n_words() as u64;
+        if n_claimed == self.slots.n_words() as u64 {
+            self.all_claimed = true;
+        }
     }
 }
 
@@ -79,7 +81,7 @@ impl Board for SlotBoard<'_> {
         let (found, n_claimed) =
             self.window.compare_and_swap_and_read(slot, FREE, self.own_mark, counter)?; // C1
         let (index, bit) = place(item);
-        let _ = self.known.learn(index, bit);
+        self.known.learn(index, bit);
         if found != FREE {
             self.learn_number_claimed(n_claimed); // C4
             return Ok(Claim::Lost { owner: owner_of(found) }); // C2

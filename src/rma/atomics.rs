@@ -12,12 +12,37 @@ use super::window::{Bits, Counter, Region, Slot, Window};
 ///
 /// MPI writes the results between the call and the flush, so all is behind `UnsafeCell`.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Landing {
     operand: UnsafeCell<u64>,
     result: UnsafeCell<u64>,
     slot_expected: UnsafeCell<u32>,
     slot_desired: UnsafeCell<u32>,
     slot_found: UnsafeCell<u32>,
+}
+
+/// The library's handles that atomics need. In the window, beside everything else that an operation
+/// reads: as statics of `mpi-sys` each costs one more dependent load, on the way of every claim.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Handles {
+    u64: ffi::MPI_Datatype,
+    u32: ffi::MPI_Datatype,
+    or: ffi::MPI_Op,
+    sum: ffi::MPI_Op,
+}
+
+impl Handles {
+    pub(super) fn of_library() -> Self {
+        // SAFETY: constants of the library, written once when `mpi-sys` is loaded.
+        unsafe {
+            Handles {
+                u64: ffi::RSMPI_UINT64_T,
+                u32: ffi::RSMPI_UINT32_T,
+                or: ffi::RSMPI_BOR,
+                sum: ffi::RSMPI_SUM,
+            }
+        }
+    }
 }
 
 impl Window<'_> {
@@ -32,9 +57,7 @@ impl Window<'_> {
     #[inline]
     pub fn fetch_or(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
         self.assert_inside(&region);
-        // SAFETY: predefined handles of the library.
-        let or = unsafe { ffi::RSMPI_BOR };
-        self.start_fetch_and_op(region.displacement(index), bits, or)?;
+        self.start_fetch_and_op(region.displacement(index), bits, self.handles().or)?;
         self.flush()?; // MPI semantics: the result has landed
         Ok(self.fetched())
     }
@@ -50,9 +73,7 @@ impl Window<'_> {
     #[inline]
     pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
         self.assert_inside(&region);
-        // SAFETY: predefined handles of the library.
-        let sum = unsafe { ffi::RSMPI_SUM };
-        self.start_fetch_and_op(region.displacement(index), addend, sum)?;
+        self.start_fetch_and_op(region.displacement(index), addend, self.handles().sum)?;
         self.flush()?; // MPI semantics: the result has landed
         Ok(self.fetched())
     }
@@ -98,8 +119,7 @@ impl Window<'_> {
     ) -> Result<(u32, u64)> {
         self.assert_inside(&slots);
         self.assert_inside(&counters);
-        // SAFETY: predefined handles of the library.
-        let sum = unsafe { ffi::RSMPI_SUM };
+        let sum = self.handles().sum;
         self.start_compare_and_swap(slots.displacement(slot_index), expected, desired)?;
         self.start_fetch_and_op(counters.displacement(counter_index), 0, sum)?;
         self.flush()?; // MPI semantics: both results have landed
@@ -120,7 +140,7 @@ impl Window<'_> {
             ffi::MPI_Fetch_and_op(
                 landing.operand.get().cast(),
                 landing.result.get().cast(),
-                ffi::RSMPI_UINT64_T,
+                self.handles().u64,
                 self.home(),
                 displacement as ffi::MPI_Aint,
                 op,
@@ -148,7 +168,7 @@ impl Window<'_> {
                 landing.slot_desired.get().cast(),
                 landing.slot_expected.get().cast(),
                 landing.slot_found.get().cast(),
-                ffi::RSMPI_UINT32_T,
+                self.handles().u32,
                 self.home(),
                 displacement as ffi::MPI_Aint,
                 self.raw(),

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use mpi::ffi;
 use mpi::raw::AsRaw;
 
-use super::error::{Error, Result, check, int_count};
+use super::error::{ErrorKind, Result, check, int_count};
 
 /// A rank in a communicator: 0 .. size.
 pub type Rank = i32;
@@ -41,7 +41,7 @@ impl<'mpi> Comm<'mpi> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InterCommunicator`], or what MPI returns.
+    /// [`ErrorKind::InterCommunicator`], or what MPI returns.
     pub fn duplicate<C: AsRaw<Raw = ffi::MPI_Comm>>(parent: &'mpi C) -> Result<Self> {
         // SAFETY: `AsRaw` is an unsafe trait whose implementations hold a live communicator, and
         // `parent` is borrowed for as long as the duplicate lives.
@@ -55,7 +55,7 @@ impl<'mpi> Comm<'mpi> {
         // SAFETY: `parent` is live (caller), `is_inter` a live int.
         check("MPI_Comm_test_inter", unsafe { ffi::MPI_Comm_test_inter(parent, &mut is_inter) })?;
         if is_inter != 0 {
-            return Err(Error::InterCommunicator);
+            return Err(ErrorKind::InterCommunicator.into());
         }
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_COMM_NULL };
@@ -108,7 +108,7 @@ impl<'mpi> Comm<'mpi> {
     /// Collective.
     ///
     /// # Errors
-    /// [`Error::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     ///
     /// # Panics
     /// If `own` and `all` differ in length.
@@ -132,7 +132,7 @@ impl<'mpi> Comm<'mpi> {
     /// `MPI_Bcast` of `bytes` from `root`; every rank gives a buffer of the same length. Collective.
     ///
     /// # Errors
-    /// [`Error::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn broadcast(&self, root: Rank, bytes: &mut [u8]) -> Result<()> {
         let count = int_count("number of bytes to broadcast", bytes.len())?;
         // SAFETY: `bytes` has `count` bytes.
@@ -146,7 +146,7 @@ impl<'mpi> Comm<'mpi> {
     /// ranks, elsewhere `None`. Collective (`MPI_Gather` of the lengths, `MPI_Gatherv`).
     ///
     /// # Errors
-    /// [`Error::CountTooLarge`] where all strings together are too long, or what MPI returns.
+    /// [`ErrorKind::CountTooLarge`] where all strings together are too long, or what MPI returns.
     pub fn gather(&self, root: Rank, bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
         let own_len = int_count("number of bytes to gather", bytes.len())?;
         let n_ranks = if self.rank == root { self.size as usize } else { 0 };
@@ -197,7 +197,7 @@ impl<'mpi> Comm<'mpi> {
     /// Sends `bytes` to rank `to` (`MPI_Send`): returns when the buffer can be used again.
     ///
     /// # Errors
-    /// [`Error::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn send(&self, bytes: &[u8], to: Rank, tag: i32) -> Result<()> {
         let count = int_count("number of bytes to send", bytes.len())?;
         // SAFETY: `bytes` has `count` bytes.
@@ -225,7 +225,7 @@ impl<'mpi> Comm<'mpi> {
     /// for one. Messages of one sender arrive in the order in which they were sent.
     ///
     /// # Errors
-    /// [`Error::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
         let count = int_count("number of bytes to receive", bytes.len())?;
         // SAFETY: `bytes` has room for `count` bytes; MPI returns an error for a longer message.

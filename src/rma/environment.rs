@@ -7,7 +7,7 @@ use std::sync::Once;
 use mpi::ffi;
 
 use super::comm::Comm;
-use super::error::{Error, Result, check};
+use super::error::{ErrorKind, Result, check};
 use super::library::Library;
 
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
@@ -54,14 +54,14 @@ impl Mpi {
     /// [`abort_on_panic`].
     ///
     /// # Errors
-    /// [`Error::AlreadyInitialised`], [`Error::ThreadLevel`], or what `MPI_Init_thread` returned
+    /// [`ErrorKind::AlreadyInitialised`], [`ErrorKind::ThreadLevel`], or what `MPI_Init_thread` returned
     /// (most libraries abort the process instead).
     pub fn init(level: ThreadLevel) -> Result<Mpi> {
         let mut initialised: c_int = 0;
         // SAFETY: `initialised` is a live int; the call is allowed before MPI_Init (MPI-4.1 §11.4.1).
         check("MPI_Initialized", unsafe { ffi::MPI_Initialized(&mut initialised) })?;
         if initialised != 0 {
-            return Err(Error::AlreadyInitialised);
+            return Err(ErrorKind::AlreadyInitialised.into());
         }
         let mut provided: c_int = 0;
         let (argc, argv) = (std::ptr::null_mut(), std::ptr::null_mut());
@@ -75,11 +75,9 @@ impl Mpi {
         check("MPI_Comm_set_errhandler", code)?;
         abort_on_panic();
         if provided < level.raw() {
-            return Err(Error::ThreadLevel {
-                library: library()?.to_string(),
-                provided: thread_level_name(provided).to_owned(),
-                required: thread_level_name(level.raw()).to_owned(),
-            });
+            let library = library()?.to_string();
+            let (provided, required) = (thread_level_name(provided), thread_level_name(level.raw()));
+            return Err(ErrorKind::ThreadLevel { library, provided, required }.into());
         }
         Ok(mpi)
     }

@@ -4,13 +4,20 @@ use std::ffi::{c_char, c_int};
 
 use mpi::ffi;
 
-/// What can go wrong between this crate and MPI.
+/// What went wrong between this crate and MPI; [`kind`](Error::kind) says what.
+///
+/// One pointer wide: results of claims travel in registers, and errors are rare.
 #[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<ErrorKind>);
+
+/// What can go wrong between this crate and MPI.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ErrorKind {
     /// An MPI call returned an error code.
     #[error(transparent)]
-    Mpi(#[from] Box<MpiError>),
+    Mpi(MpiError),
     /// A count does not fit the `int` of the MPI call that needs it.
     #[error("{what} is {count}, more than one MPI call can carry ({})", c_int::MAX)]
     CountTooLarge {
@@ -42,10 +49,24 @@ pub enum Error {
         /// The library's name and version.
         library: String,
         /// What the library gives.
-        provided: String,
+        provided: &'static str,
         /// What was asked for.
-        required: String,
+        required: &'static str,
     },
+}
+
+impl Error {
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+}
+
+impl From<ErrorKind> for Error {
+    #[cold]
+    fn from(kind: ErrorKind) -> Self {
+        Error(Box::new(kind))
+    }
 }
 
 /// An MPI call that failed: its name, MPI's error class and MPI's own words.
@@ -74,7 +95,7 @@ pub(super) fn check(call: &'static str, code: c_int) -> Result<()> {
 /// `count` as the `int` that MPI wants.
 #[inline]
 pub(super) fn int_count(what: &'static str, count: usize) -> Result<c_int> {
-    c_int::try_from(count).map_err(|_| Error::CountTooLarge { what, count })
+    c_int::try_from(count).map_err(|_| ErrorKind::CountTooLarge { what, count }.into())
 }
 
 #[cold]
@@ -96,11 +117,5 @@ fn describe(call: &'static str, code: c_int) -> Error {
         format!("code {code}, for which the library has no text")
     };
     let class = if class_code == success { class } else { -1 };
-    Box::new(MpiError { call, code, class, message }).into()
-}
-
-impl From<MpiError> for Error {
-    fn from(error: MpiError) -> Self {
-        Error::Mpi(Box::new(error))
-    }
+    ErrorKind::Mpi(MpiError { call, code, class, message }).into()
 }

@@ -24,7 +24,7 @@ mod window;
 
 pub use comm::{Comm, Rank, processor_name};
 pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library};
-pub use error::{Error, MpiError, Result};
+pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, hints_in_use};
 pub use library::{Family, Library};
 pub use profile::in_region;

@@ -6,10 +6,10 @@ use std::ptr::NonNull;
 
 use mpi::ffi;
 
-use super::atomics::Landing;
+use super::atomics::{Handles, Landing};
 use super::comm::{Comm, Rank};
 use super::environment::library;
-use super::error::{Error, Result, check, int_count};
+use super::error::{ErrorKind, Result, check, int_count};
 use super::hints::{Hints, Info};
 
 /// What one word of a window is for, and so the one kind of atomic operation that may touch it.
@@ -79,7 +79,9 @@ impl<K: Kind> Region<K> {
     /// Displacement of word `index` in bytes.
     #[inline(always)]
     pub(super) fn displacement(&self, index: usize) -> usize {
-        assert!(index < self.n_words, "word {index} of a region of {} words", self.n_words);
+        if index >= self.n_words {
+            no_such_word(index, self.n_words);
+        }
         self.start_bytes + index * size_of::<K::Word>()
     }
 }
@@ -134,6 +136,7 @@ pub struct Window<'mpi> {
     /// Where operands and results of the operation in flight lie. On the heap and freed by `close`
     /// alone: after a failed flush MPI may still write here.
     landing: NonNull<Landing>,
+    handles: Handles,
     mpi: PhantomData<(&'mpi (), *const ())>,
 }
 
@@ -141,7 +144,7 @@ impl<'mpi> Window<'mpi> {
     /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
     ///
     /// # Errors
-    /// [`Error::WindowTooLarge`] or [`Error::NoSuchRank`] (on all ranks, before anything is allocated), or
+    /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all ranks, before anything is allocated), or
     /// what MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
         Self::open_with_hints(comm, home, layout, Hints::Measured)
@@ -158,10 +161,10 @@ impl<'mpi> Window<'mpi> {
         hints: Hints,
     ) -> Result<Self> {
         if layout.too_large {
-            return Err(Error::WindowTooLarge);
+            return Err(ErrorKind::WindowTooLarge.into());
         }
         if !(0..comm.size()).contains(&home) {
-            return Err(Error::NoSuchRank { rank: home, size: comm.size() });
+            return Err(ErrorKind::NoSuchRank { rank: home, size: comm.size() }.into());
         }
         let n_bytes = layout.n_bytes.unwrap_or(0);
         let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
@@ -193,7 +196,8 @@ impl<'mpi> Window<'mpi> {
         check("MPI_Win_lock_all", code)?;
         let landing = NonNull::from(Box::leak(Box::<Landing>::default()));
         let own_rank = comm.rank();
-        let window = Window { raw, home, own_rank, n_bytes, landing, mpi: PhantomData };
+        let handles = Handles::of_library();
+        let window = Window { raw, home, own_rank, n_bytes, landing, handles, mpi: PhantomData };
         if own_rank == home {
             window.clear()?;
         }
@@ -305,7 +309,9 @@ impl<'mpi> Window<'mpi> {
     #[inline(always)]
     pub(super) fn assert_inside<K: Kind>(&self, region: &Region<K>) {
         let end = region.start_bytes + region.n_words * size_of::<K::Word>();
-        assert!(end <= self.n_bytes, "a region of another window's layout");
+        if end > self.n_bytes {
+            foreign_region();
+        }
     }
 
     #[inline(always)]
@@ -314,9 +320,29 @@ impl<'mpi> Window<'mpi> {
     }
 
     #[inline(always)]
+    pub(super) fn handles(&self) -> &Handles {
+        &self.handles
+    }
+
+    #[inline(always)]
     pub(super) fn landing(&self) -> NonNull<Landing> {
         self.landing
     }
+}
+
+// Apart and cold, with arguments by value: a panic that formats in place would make every claim
+// keep its operands in memory.
+
+#[cold]
+#[inline(never)]
+fn no_such_word(index: usize, n_words: usize) -> ! {
+    panic!("word {index} of a region of {n_words} words")
+}
+
+#[cold]
+#[inline(never)]
+fn foreign_region() -> ! {
+    panic!("a region of another window's layout")
 }
 
 #[cfg(test)]
