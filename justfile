@@ -19,7 +19,7 @@ demo: build
     set -euo pipefail
     {{ environment }}
     # The post's experiment, 1 s and 5 s more a rank, forty times faster.
-    think="--think 25ms --think-per-rank 125ms"
+    think="--think 25ms --think-per-rank 125ms --seed $RANDOM"
     onesided=$CARGO_TARGET_DIR/release/onesided
     results=$CARGO_TARGET_DIR/demo
     mkdir -p "$results"

@@ -1,12 +1,12 @@
 //! The C peer, loaded as a shared library.
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::c_void;
 
 use libloading::{Library, Symbol};
 
 use super::Contender;
 
-type Open = unsafe extern "C" fn(usize, *const c_char) -> *mut c_void;
+type Open = unsafe extern "C" fn(usize) -> *mut c_void;
 type Clear = unsafe extern "C" fn(*mut c_void);
 type Claim = unsafe extern "C" fn(*mut c_void, u64) -> u64;
 
@@ -17,6 +17,7 @@ pub struct PeerLibrary(Library);
 #[derive(Clone, Copy)]
 pub enum Method {
     Bits,
+    BitsAndRemember,
     Slots,
 }
 
@@ -36,23 +37,23 @@ impl PeerLibrary {
 
     fn symbol<T: Copy>(&self, name: &str) -> T {
         // SAFETY: the types above are those of `peer.c`.
-        let symbol: Symbol<'_, T> = unsafe { self.0.get(name.as_bytes()) }.expect("the C peer has it");
+        let symbol: Symbol<'_, T> =
+            unsafe { self.0.get(name.as_bytes()) }.expect("the C peer has it");
         *symbol
     }
 }
 
 impl Peer {
-    /// Opens a window of `n_bytes` with `hints`. Collective. Closed before `library` is unloaded.
-    pub fn open(library: &PeerLibrary, n_bytes: usize, hints: &[(&str, &str)], method: Method) -> Self {
-        let lines: String = hints.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
-        let lines = CString::new(lines).expect("hints have no NUL");
+    /// Opens a window of `n_bytes`. Collective. Closed before `library` is unloaded.
+    pub fn open(library: &PeerLibrary, n_bytes: usize, method: Method) -> Self {
         let open: Open = library.symbol("peer_open");
         Peer {
-            // SAFETY: MPI runs; the string lives through the call.
-            handle: unsafe { open(n_bytes, lines.as_ptr()) },
+            // SAFETY: MPI runs.
+            handle: unsafe { open(n_bytes) },
             clear: library.symbol("peer_clear"),
             claim: library.symbol(match method {
                 Method::Bits => "peer_claim_bits",
+                Method::BitsAndRemember => "peer_claim_bits_and_remember",
                 Method::Slots => "peer_claim_slots",
             }),
             close: library.symbol("peer_close"),

@@ -16,5 +16,9 @@ pub fn summarise(samples: &[f64]) -> Summary {
     let half_width = 0.98 * (n as f64).sqrt();
     let at = |rank: f64| sorted[(rank.max(0.0) as usize).min(n - 1)];
     let median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0;
-    Summary { median, low: at((n as f64 / 2.0 - half_width).floor()), high: at((n as f64 / 2.0 + half_width).ceil()) }
+    Summary {
+        median,
+        low: at((n as f64 / 2.0 - half_width).floor()),
+        high: at((n as f64 / 2.0 + half_width).ceil()),
+    }
 }

@@ -1,9 +1,11 @@
 //! The two versions of the game beside each other, and what the difference says.
 
+use serde::Serialize;
+
 use super::summary::{RankSummary, RunSummary, Version};
 
 /// A one-sided run and a collective run of the same game.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SideBySide {
     /// The one-sided run.
     pub one_sided: RunSummary,
@@ -12,7 +14,7 @@ pub struct SideBySide {
 }
 
 /// What a comparison says of lockstep, in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
     /// Time until all digits were claimed, collective over one-sided; `None` where the latter is 0.
     pub times_sooner: Option<f64>,
@@ -23,7 +25,7 @@ pub struct Verdict {
 }
 
 /// The ranks that think the shortest and the longest for a guess, and what became of them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Extremes {
     /// The rank that thinks shortest.
     pub fast: u32,
@@ -46,7 +48,12 @@ impl SideBySide {
         let (one_sided, collective) = match (a.version, b.version) {
             (Version::Rma, Version::Collective) => (a, b),
             (Version::Collective, Version::Rma) => (b, a),
-            (version, _) => return Err(format!("both runs are {}: give one of each version", version.name())),
+            (version, _) => {
+                return Err(format!(
+                    "both runs are {}: give one of each version",
+                    version.name()
+                ));
+            }
         };
         let different = |what, a: &dyn std::fmt::Display, b: &dyn std::fmt::Display| {
             let (a, b) = (a.to_string(), b.to_string());
@@ -62,21 +69,34 @@ impl SideBySide {
         .flatten()
         .collect();
         if differences.is_empty() {
-            Ok(SideBySide { one_sided, collective })
+            Ok(SideBySide {
+                one_sided,
+                collective,
+            })
         } else {
-            Err(format!("these runs are of different games: they differ in {}", differences.join(", ")))
+            Err(format!(
+                "these runs are of different games: they differ in {}",
+                differences.join(", ")
+            ))
         }
     }
 
     /// What the difference says.
     pub fn verdict(&self) -> Verdict {
-        let SideBySide { one_sided, collective } = self;
+        let SideBySide {
+            one_sided,
+            collective,
+        } = self;
         let sooner = collective.time_to_complete_s / one_sided.time_to_complete_s;
         let steps = |rank: &RankSummary| rank.guesses + rank.points;
         let first = steps(&collective.per_rank[0]);
         Verdict {
             times_sooner: sooner.is_finite().then_some(sooner),
-            steps_in_lockstep: collective.per_rank.iter().all(|rank| steps(rank) == first).then_some(first),
+            steps_in_lockstep: collective
+                .per_rank
+                .iter()
+                .all(|rank| steps(rank) == first)
+                .then_some(first),
             extremes: self.extremes(),
         }
     }
@@ -86,8 +106,12 @@ impl SideBySide {
         const TELLS_APART: f64 = 1.2;
         let per_guess = |rank: &&RankSummary| rank.think_s / rank.guesses.max(1) as f64;
         let ranks = &self.collective.per_rank;
-        let fast = ranks.iter().min_by(|a, b| per_guess(a).total_cmp(&per_guess(b)))?;
-        let slow = ranks.iter().max_by(|a, b| per_guess(a).total_cmp(&per_guess(b)))?;
+        let fast = ranks
+            .iter()
+            .min_by(|a, b| per_guess(a).total_cmp(&per_guess(b)))?;
+        let slow = ranks
+            .iter()
+            .max_by(|a, b| per_guess(a).total_cmp(&per_guess(b)))?;
         if per_guess(&slow) <= TELLS_APART * per_guess(&fast) {
             return None;
         }
@@ -120,8 +144,13 @@ pub(crate) mod tests {
             play_s,
         };
         let per_rank = match version {
-            Version::Rma => vec![rank(0, 20, 7, 2.0, 0.001, 2.0), rank(1, 5, 2, 2.0, 0.001, 2.25)],
-            Version::Collective => vec![rank(0, 11, 6, 1.1, 5.7, 6.8), rank(1, 13, 4, 5.2, 1.6, 6.8)],
+            Version::Rma => vec![
+                rank(0, 20, 7, 2.0, 0.001, 2.0),
+                rank(1, 5, 2, 2.0, 0.001, 2.25),
+            ],
+            Version::Collective => {
+                vec![rank(0, 11, 6, 1.1, 5.7, 6.8), rank(1, 13, 4, 5.2, 1.6, 6.8)]
+            }
         };
         let collective = version == Version::Collective;
         RunSummary {
@@ -155,7 +184,10 @@ pub(crate) mod tests {
         assert_eq!(verdict.steps_in_lockstep, Some(17));
         let extremes = verdict.extremes.unwrap();
         assert_eq!((extremes.fast, extremes.slow), (0, 1));
-        assert_eq!((extremes.guesses_collective, extremes.guesses_one_sided), ((11, 13), (20, 5)));
+        assert_eq!(
+            (extremes.guesses_collective, extremes.guesses_one_sided),
+            ((11, 13), (20, 5))
+        );
         assert!((extremes.fast_share_in_allreduce - 5.7 / 6.8).abs() < 1e-12);
     }
 
@@ -176,7 +208,10 @@ pub(crate) mod tests {
         let mut other = run(Version::Collective);
         (other.digits, other.games) = (20, 3);
         let error = SideBySide::new(run(Version::Rma), other).unwrap_err();
-        assert!(error.contains("digits (9 and 20)") && error.contains("games (1 and 3)"), "{error}");
+        assert!(
+            error.contains("digits (9 and 20)") && error.contains("games (1 and 3)"),
+            "{error}"
+        );
         let error = SideBySide::new(run(Version::Rma), run(Version::Rma)).unwrap_err();
         assert!(error.contains("both runs are one-sided"), "{error}");
     }
@@ -190,15 +225,30 @@ pub(crate) mod tests {
             ("", "not a JSON document"),
             ("{}", "no field 'format'"),
             (&text.replace("play/1", "play/9"), "reads 'onesided-play/1'"),
-            (&text.replace("\"ranks\":2", "\"ranks\":3"), "does not list ranks 0 to 2"),
-            (&text.replace("\"points_total\":9", "\"points_total\":8"), "do not sum"),
-            (&text.replace("\"wall_s\":2.25", "\"wall_s\":-1"), "negative"),
-            (&text.replace("\"digits\":9", "\"digits\":0"), "at least one digit"),
+            (
+                &text.replace("\"ranks\":2", "\"ranks\":3"),
+                "does not list ranks 0 to 2",
+            ),
+            (
+                &text.replace("\"points_total\":9", "\"points_total\":8"),
+                "do not sum",
+            ),
+            (
+                &text.replace("\"wall_s\":2.25", "\"wall_s\":-1"),
+                "negative",
+            ),
+            (
+                &text.replace("\"digits\":9", "\"digits\":0"),
+                "at least one digit",
+            ),
             (&text.replace("\"digits\":9,", ""), "missing field `digits`"),
         ];
         for (text, expected) in broken {
             let error = RunSummary::from_json(text).unwrap_err();
-            assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
+            assert!(
+                error.contains(expected) && !error.contains('\n'),
+                "{text}: {error}"
+            );
         }
     }
 }

@@ -104,10 +104,19 @@ impl RunSummary {
             serde_json::from_str(text).map_err(|error| format!("not a JSON document ({error})"))?;
         match value.get("format").and_then(serde_json::Value::as_str) {
             Some(SUMMARY_FORMAT) => {}
-            Some(other) => return Err(format!("format '{other}', and this program reads '{SUMMARY_FORMAT}'")),
-            None => return Err("no summary of `onesided play --format json`: it has no field 'format'".into()),
+            Some(other) => {
+                return Err(format!(
+                    "format '{other}', and this program reads '{SUMMARY_FORMAT}'"
+                ));
+            }
+            None => {
+                return Err(
+                    "no summary of `onesided play --format json`: it has no field 'format'".into(),
+                );
+            }
         }
-        let summary: RunSummary = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let summary: RunSummary =
+            serde_json::from_value(value).map_err(|error| error.to_string())?;
         summary.check()?;
         Ok(summary)
     }
@@ -115,18 +124,33 @@ impl RunSummary {
     fn check(&self) -> Result<(), String> {
         let ranks: Vec<u32> = self.per_rank.iter().map(|rank| rank.rank).collect();
         if self.ranks == 0 || ranks != (0..self.ranks).collect::<Vec<_>>() {
-            return Err(format!("'per_rank' does not list ranks 0 to {} in order", self.ranks.saturating_sub(1)));
+            return Err(format!(
+                "'per_rank' does not list ranks 0 to {} in order",
+                self.ranks.saturating_sub(1)
+            ));
         }
         if self.digits == 0 || self.games == 0 {
             return Err("a run has at least one digit and one game".into());
         }
-        let of_ranks = self.per_rank.iter().flat_map(|r| [r.think_s, r.operation_s, r.play_s]);
-        if !of_ranks.chain([self.wall_s, self.time_to_complete_s]).all(|s| s.is_finite() && s >= 0.0) {
+        let of_ranks = self
+            .per_rank
+            .iter()
+            .flat_map(|r| [r.think_s, r.operation_s, r.play_s]);
+        if !of_ranks
+            .chain([self.wall_s, self.time_to_complete_s])
+            .all(|s| s.is_finite() && s >= 0.0)
+        {
             return Err("a time is negative or not a number".into());
         }
-        let points = self.per_rank.iter().try_fold(0u64, |sum, rank| sum.checked_add(rank.points));
+        let points = self
+            .per_rank
+            .iter()
+            .try_fold(0u64, |sum, rank| sum.checked_add(rank.points));
         if points != Some(self.points_total) {
-            return Err(format!("'points_total' is {}, and the ranks' points do not sum to it", self.points_total));
+            return Err(format!(
+                "'points_total' is {}, and the ranks' points do not sum to it",
+                self.points_total
+            ));
         }
         Ok(())
     }

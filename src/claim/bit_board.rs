@@ -28,7 +28,7 @@ impl<'mpi> BitBoard<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
-        Self::open_with_hints(comm, home, n_items, Hints::Measured)
+        Self::open_with_hints(comm, home, n_items, Hints::default())
     }
 
     /// [`open`](BitBoard::open) with a choice of hints, for measuring what they bring.
@@ -48,7 +48,15 @@ impl<'mpi> BitBoard<'mpi> {
         let window = Window::open_with_hints(comm, home, &layout, hints)?;
         let known = Known::nothing(n_items);
         let all_claimed = n_items == 0;
-        Ok(BitBoard { window, words, n_full_words, n_items, known, all_claimed, n_operations: 0 })
+        Ok(BitBoard {
+            window,
+            words,
+            n_full_words,
+            n_items,
+            known,
+            all_claimed,
+            n_operations: 0,
+        })
     }
 
     fn has_one_word(&self) -> bool {
@@ -93,7 +101,11 @@ impl Board for BitBoard<'_> {
         if self.known.learn(index, before | bit) {
             self.word_is_full(won)?;
         }
-        Ok(if won { Claim::Won } else { Claim::Lost { owner: None } })
+        Ok(if won {
+            Claim::Won
+        } else {
+            Claim::Lost { owner: None }
+        })
     }
 
     fn look(&mut self) -> Result<()> {
@@ -130,7 +142,10 @@ impl Board for BitBoard<'_> {
             words[index] & bit != 0
         });
         let claimed = claimed.collect();
-        Ok(Account { claimed, owners: None })
+        Ok(Account {
+            claimed,
+            owners: None,
+        })
     }
 
     fn clear(&mut self) -> Result<()> {

@@ -37,7 +37,10 @@ pub(super) fn assert_item(item: usize, n_items: usize) {
 
 impl Known {
     pub(super) fn nothing(n_items: usize) -> Self {
-        let mut known = Known { maybe_free: vec![0; words_for(n_items)], n_items };
+        let mut known = Known {
+            maybe_free: vec![0; words_for(n_items)],
+            n_items,
+        };
         known.clear();
         known
     }

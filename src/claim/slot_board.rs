@@ -4,7 +4,7 @@ use super::known::{Known, place};
 use super::{Account, Board, Claim};
 use crate::rma::{Comm, Counter, Hints, Layout, Rank, Region, Result, Slot, Window};
 
-/// Items as 32-bit slots on the home rank: [`FREE`], or the owner's rank plus 1.
+/// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
 ///
 /// A counter beside the slots says how many are taken: steps C1 to C4 of `src/claim/README.md`.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ const FREE: u32 = 0;
 
 /// Who put this mark into a slot.
 fn owner_of(mark: u32) -> Option<Rank> {
-    mark.checked_sub(1).and_then(|rank| Rank::try_from(rank).ok())
+    mark.checked_sub(1)
+        .and_then(|rank| Rank::try_from(rank).ok())
 }
 
 impl<'mpi> SlotBoard<'mpi> {
@@ -34,7 +35,7 @@ impl<'mpi> SlotBoard<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
-        Self::open_with_hints(comm, home, n_items, Hints::Measured)
+        Self::open_with_hints(comm, home, n_items, Hints::default())
     }
 
     /// [`open`](SlotBoard::open) with a choice of hints, for measuring what they bring.
@@ -79,12 +80,15 @@ impl Board for SlotBoard<'_> {
         let (slot, counter) = ((self.slots, item), (self.n_claimed, 0));
         self.n_operations += 2;
         let (found, n_claimed) =
-            self.window.compare_and_swap_and_read(slot, FREE, self.own_mark, counter)?; // C1
+            self.window
+                .compare_and_swap_and_read(slot, FREE, self.own_mark, counter)?; // C1
         let (index, bit) = place(item);
         self.known.learn(index, bit);
         if found != FREE {
             self.learn_number_claimed(n_claimed); // C4
-            return Ok(Claim::Lost { owner: owner_of(found) }); // C2
+            return Ok(Claim::Lost {
+                owner: owner_of(found),
+            }); // C2
         }
         self.n_operations += 1;
         let before = self.window.fetch_add(self.n_claimed, 0, 1)?; // C3
@@ -117,7 +121,10 @@ impl Board for SlotBoard<'_> {
         let marks = self.window.read(self.slots)?;
         let claimed = marks.iter().map(|&mark| mark != FREE).collect();
         let owners = marks.into_iter().map(owner_of).collect();
-        Ok(Account { claimed, owners: Some(owners) })
+        Ok(Account {
+            claimed,
+            owners: Some(owners),
+        })
     }
 
     fn clear(&mut self) -> Result<()> {

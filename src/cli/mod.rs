@@ -110,7 +110,8 @@ fn once_per_job(code: u8, say: impl FnOnce()) -> ExitCode {
 /// Whether the launcher calls this process rank 0, or there is no launcher.
 fn is_first_of_job() -> bool {
     #[cfg(feature = "mpi")]
-    let first = onesided::rma::launcher::Launch::from_environment().is_none_or(|launch| launch.rank == 0);
+    let first =
+        onesided::rma::launcher::Launch::from_environment().is_none_or(|launch| launch.rank == 0);
     #[cfg(not(feature = "mpi"))]
     let first = true;
     first
@@ -126,7 +127,9 @@ fn log_to_stderr() {
         }
         EnvFilter::new("warn")
     });
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     subscriber.init();
 }
 

@@ -151,7 +151,10 @@ impl Play {
             return Ok(ExitCode::SUCCESS);
         };
         let printed = match self.game() {
-            GameArgs { format: Format::Json, .. } => print_json(&summary),
+            GameArgs {
+                format: Format::Json,
+                ..
+            } => print_json(&summary),
             GameArgs { quiet: true, .. } => Ok(()),
             _ => print(&report::summary(&summary)),
         };
@@ -182,14 +185,22 @@ impl Play {
         tracing::info!(rank = world.rank(), %library, ?series, "playing");
         let n_items = args.digits as usize;
         let results = match self.version {
-            PlayVersion::Rma { claim_with: ClaimWith::FetchAndOp, .. } => {
-                let mut referee = OneSided::open(world, HOME, |comm| BitBoard::open(comm, HOME, n_items))?;
+            PlayVersion::Rma {
+                claim_with: ClaimWith::FetchAndOp,
+                ..
+            } => {
+                let mut referee =
+                    OneSided::open(world, HOME, |comm| BitBoard::open(comm, HOME, n_items))?;
                 let results = args.play_series(&series, world, &mut referee)?;
                 referee.close()?;
                 results
             }
-            PlayVersion::Rma { claim_with: ClaimWith::CompareAndSwap, .. } => {
-                let mut referee = OneSided::open(world, HOME, |comm| SlotBoard::open(comm, HOME, n_items))?;
+            PlayVersion::Rma {
+                claim_with: ClaimWith::CompareAndSwap,
+                ..
+            } => {
+                let mut referee =
+                    OneSided::open(world, HOME, |comm| SlotBoard::open(comm, HOME, n_items))?;
                 let results = args.play_series(&series, world, &mut referee)?;
                 referee.close()?;
                 results
@@ -198,7 +209,9 @@ impl Play {
                 args.play_series(&series, world, &mut Collective::new(world, args.digits))?
             }
         };
-        Ok(results.zip(hosts).map(|(results, hosts)| self.summarise(&series, library, results, &hosts)))
+        Ok(results
+            .zip(hosts)
+            .map(|(results, hosts)| self.summarise(&series, library, results, &hosts)))
     }
 
     fn summarise(
@@ -228,8 +241,12 @@ impl Play {
             .collect();
         let one_game = results.n_games == 1;
         let first = |(&digit, ranks): (&u32, &Vec<u32>)| (digit, ranks[0]);
-        let doubles: BTreeMap<u32, Vec<u32>> =
-            results.scored.iter().filter(|(_, ranks)| ranks.len() > 1).map(|(d, r)| (*d, r.clone())).collect();
+        let doubles: BTreeMap<u32, Vec<u32>> = results
+            .scored
+            .iter()
+            .filter(|(_, ranks)| ranks.len() > 1)
+            .map(|(d, r)| (*d, r.clone()))
+            .collect();
         RunSummary {
             format: SUMMARY_FORMAT.into(),
             onesided: env!("CARGO_PKG_VERSION").into(),
@@ -257,11 +274,17 @@ impl GameArgs {
     /// The message for a straggler that does not exist among `n_ranks`.
     fn unknown_straggler(&self, n_ranks: i32) -> Option<String> {
         let n_ranks = n_ranks.unsigned_abs();
-        let unknown = self.straggler.iter().find(|straggler| straggler.rank >= n_ranks)?;
+        let unknown = self
+            .straggler
+            .iter()
+            .find(|straggler| straggler.rank >= n_ranks)?;
         let rank = unknown.rank;
         Some(match n_ranks {
             1 => format!("--straggler names rank {rank}, and there is only rank 0"),
-            n => format!("--straggler names rank {rank}, and the ranks are 0 to {}", n - 1),
+            n => format!(
+                "--straggler names rank {rank}, and the ranks are 0 to {}",
+                n - 1
+            ),
         })
     }
 
@@ -280,7 +303,10 @@ impl GameArgs {
     fn think_in_words(&self) -> String {
         let mut words = self.think.to_string();
         if !self.think_per_rank.is_zero() {
-            words += &format!(" + {} a rank", humantime::format_duration(self.think_per_rank));
+            words += &format!(
+                " + {} a rank",
+                humantime::format_duration(self.think_per_rank)
+            );
         }
         for Straggler { rank, extra } in &self.straggler {
             words += &format!(" + {} on rank {rank}", humantime::format_duration(*extra));
@@ -309,7 +335,9 @@ impl GameArgs {
 }
 
 fn name_of(value: impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.

@@ -82,7 +82,9 @@ fn who_scored(n_digits: u32, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>
     for (rank, tally) in (0u32..).zip(tallies) {
         for &digit in &tally.won {
             if digit == 0 || digit > n_digits {
-                return Err(format!("rank {rank} scored {digit}, which is no digit of this game"));
+                return Err(format!(
+                    "rank {rank} scored {digit}, which is no digit of this game"
+                ));
             }
             let ranks = scored.entry(digit).or_default();
             if ranks.last() == Some(&rank) {
@@ -101,7 +103,11 @@ fn who_scored(n_digits: u32, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>
 /// it keeps owners.
 fn check_account(scored: &BTreeMap<u32, Vec<u32>>, account: &Account) -> Result<(), String> {
     if account.claimed.len() != scored.len() {
-        return Err(format!("the board has {} items for {} digits", account.claimed.len(), scored.len()));
+        return Err(format!(
+            "the board has {} items for {} digits",
+            account.claimed.len(),
+            scored.len()
+        ));
     }
     for (&digit, ranks) in scored {
         let item = digit as usize - 1;
@@ -109,11 +115,15 @@ fn check_account(scored: &BTreeMap<u32, Vec<u32>>, account: &Account) -> Result<
             return Err(format!("ranks {ranks:?} all won digit {digit}"));
         };
         if !account.claimed[item] {
-            return Err(format!("rank {winner} won digit {digit}, which the home rank has as free"));
+            return Err(format!(
+                "rank {winner} won digit {digit}, which the home rank has as free"
+            ));
         }
         let owner = account.owners.as_ref().map(|owners| owners[item]);
         if owner.is_some_and(|owner| owner != i32::try_from(winner).ok()) {
-            return Err(format!("rank {winner} won digit {digit}, which the home rank has as {owner:?}"));
+            return Err(format!(
+                "rank {winner} won digit {digit}, which the home rank has as {owner:?}"
+            ));
         }
     }
     Ok(())
@@ -140,11 +150,19 @@ mod tests {
 
     fn tally(guesses: u64, won: &[u32]) -> Tally {
         let operations = guesses + won.len() as u64;
-        Tally { guesses, won: won.to_vec(), operations, ..Tally::default() }
+        Tally {
+            guesses,
+            won: won.to_vec(),
+            operations,
+            ..Tally::default()
+        }
     }
 
     fn account(owners: &[Option<i32>]) -> Account {
-        Account { claimed: owners.iter().map(Option::is_some).collect(), owners: Some(owners.to_vec()) }
+        Account {
+            claimed: owners.iter().map(Option::is_some).collect(),
+            owners: Some(owners.to_vec()),
+        }
     }
 
     #[test]
@@ -152,26 +170,60 @@ mod tests {
         let mut results = Results::default();
         let good = account(&[Some(1), Some(0), Some(1)]);
         for _ in 0..2 {
-            results.add(3, &[tally(5, &[2]), tally(4, &[3, 1])], Some(&good)).unwrap();
+            results
+                .add(3, &[tally(5, &[2]), tally(4, &[3, 1])], Some(&good))
+                .unwrap();
         }
         assert_eq!((results.n_games, results.double_scores), (2, 0));
-        assert_eq!((results.per_rank[0].guesses, results.per_rank[1].points), (10, 4));
-        assert_eq!(results.scored, BTreeMap::from([(1, vec![1]), (2, vec![0]), (3, vec![1])]));
+        assert_eq!(
+            (results.per_rank[0].guesses, results.per_rank[1].points),
+            (10, 4)
+        );
+        assert_eq!(
+            results.scored,
+            BTreeMap::from([(1, vec![1]), (2, vec![0]), (3, vec![1])])
+        );
     }
 
     #[test]
     fn every_fault_of_a_one_sided_game_is_found() {
         let good = account(&[Some(0), Some(1)]);
         let cases: [(&[Tally], Account, &str); 6] = [
-            (&[tally(2, &[1]), tally(2, &[1, 2])], good.clone(), "ranks [0, 1] all won digit 1"),
-            (&[tally(2, &[1]), tally(2, &[])], good.clone(), "nobody scored digit 2"),
-            (&[tally(2, &[1, 1]), tally(2, &[2])], good.clone(), "scored digit 1 twice"),
-            (&[tally(2, &[1]), tally(2, &[2, 7])], good, "no digit of this game"),
-            (&[tally(2, &[1]), tally(2, &[2])], account(&[Some(0), None]), "has as free"),
-            (&[tally(2, &[1]), tally(2, &[2])], account(&[Some(0), Some(0)]), "won digit 2, which"),
+            (
+                &[tally(2, &[1]), tally(2, &[1, 2])],
+                good.clone(),
+                "ranks [0, 1] all won digit 1",
+            ),
+            (
+                &[tally(2, &[1]), tally(2, &[])],
+                good.clone(),
+                "nobody scored digit 2",
+            ),
+            (
+                &[tally(2, &[1, 1]), tally(2, &[2])],
+                good.clone(),
+                "scored digit 1 twice",
+            ),
+            (
+                &[tally(2, &[1]), tally(2, &[2, 7])],
+                good,
+                "no digit of this game",
+            ),
+            (
+                &[tally(2, &[1]), tally(2, &[2])],
+                account(&[Some(0), None]),
+                "has as free",
+            ),
+            (
+                &[tally(2, &[1]), tally(2, &[2])],
+                account(&[Some(0), Some(0)]),
+                "won digit 2, which",
+            ),
         ];
         for (tallies, account, expected) in cases {
-            let error = Results::default().add(2, tallies, Some(&account)).unwrap_err();
+            let error = Results::default()
+                .add(2, tallies, Some(&account))
+                .unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -179,10 +231,20 @@ mod tests {
     #[test]
     fn a_collective_game_may_score_twice_but_not_fall_out_of_step() {
         let mut results = Results::default();
-        results.add(2, &[tally(3, &[1, 2]), tally(4, &[1])], None).unwrap();
-        assert_eq!((results.double_scores, results.scored[&1].as_slice()), (1, &[0, 1][..]));
+        results
+            .add(2, &[tally(3, &[1, 2]), tally(4, &[1])], None)
+            .unwrap();
+        assert_eq!(
+            (results.double_scores, results.scored[&1].as_slice()),
+            (1, &[0, 1][..])
+        );
 
-        let error = results.add(2, &[tally(3, &[1, 2]), tally(3, &[1])], None).unwrap_err();
-        assert!(error.contains("rank 1 made 4 guesses and points"), "{error}");
+        let error = results
+            .add(2, &[tally(3, &[1, 2]), tally(3, &[1])], None)
+            .unwrap_err();
+        assert!(
+            error.contains("rank 1 made 4 guesses and points"),
+            "{error}"
+        );
     }
 }

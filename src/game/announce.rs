@@ -34,7 +34,11 @@ impl Announcement {
 
     fn encode(self) -> [u8; Self::N_BYTES] {
         let [kind, a, b, c] = match self.event {
-            Event::Guessed { digit, guess, points } => [0, digit, guess, points],
+            Event::Guessed {
+                digit,
+                guess,
+                points,
+            } => [0, digit, guess, points],
             Event::Scored { guess } => [1, guess, 0, 0],
             Event::Finished { points, guesses } => [2, points, guesses, 0],
         };
@@ -52,9 +56,16 @@ impl Announcement {
         }
         let [kind, rank, a, b, c] = numbers;
         let event = match kind {
-            0 => Event::Guessed { digit: a, guess: b, points: c },
+            0 => Event::Guessed {
+                digit: a,
+                guess: b,
+                points: c,
+            },
             1 => Event::Scored { guess: a },
-            _ => Event::Finished { points: a, guesses: b },
+            _ => Event::Finished {
+                points: a,
+                guesses: b,
+            },
         };
         Announcement { rank, event }
     }
@@ -63,7 +74,11 @@ impl Announcement {
     fn line(self) -> String {
         let rank = self.rank;
         match self.event {
-            Event::Guessed { digit, guess, points } => {
+            Event::Guessed {
+                digit,
+                guess,
+                points,
+            } => {
                 format!("rank {rank} guessed {digit} on guess {guess}; has {points} points\n")
             }
             Event::Scored { guess } => format!("rank{rank} guess{guess} scores!\n"),
@@ -85,11 +100,18 @@ pub struct Announcer<'comm, 'mpi> {
 impl<'comm, 'mpi> Announcer<'comm, 'mpi> {
     /// An announcer that prints to `output` on rank 0.
     pub fn new(comm: &'comm Comm<'mpi>, output: Box<dyn Write>) -> Self {
-        Announcer { comm, output, n_playing: comm.size() - 1 }
+        Announcer {
+            comm,
+            output,
+            n_playing: comm.size() - 1,
+        }
     }
 
     fn announce(&mut self, event: Event) -> Result<()> {
-        let announcement = Announcement { rank: u64::from(self.comm.rank().unsigned_abs()), event };
+        let announcement = Announcement {
+            rank: u64::from(self.comm.rank().unsigned_abs()),
+            event,
+        };
         if self.comm.rank() != 0 {
             return Ok(self.comm.send(&announcement.encode(), 0, TAG)?);
         }
@@ -111,7 +133,9 @@ impl<'comm, 'mpi> Announcer<'comm, 'mpi> {
     }
 
     fn print(&mut self, announcement: Announcement) -> Result<()> {
-        self.output.write_all(announcement.line().as_bytes()).map_err(Error::Output)
+        self.output
+            .write_all(announcement.line().as_bytes())
+            .map_err(Error::Output)
     }
 }
 
@@ -119,7 +143,11 @@ impl Observer for Announcer<'_, '_> {
     const WATCHES: bool = true;
 
     fn guessed(&mut self, digit: u32, guess: u64, points: u64) -> Result<()> {
-        self.announce(Event::Guessed { digit: u64::from(digit), guess, points })
+        self.announce(Event::Guessed {
+            digit: u64::from(digit),
+            guess,
+            points,
+        })
     }
 
     fn scored(&mut self, guess: u64) -> Result<()> {
@@ -127,7 +155,10 @@ impl Observer for Announcer<'_, '_> {
     }
 
     fn finished(&mut self, tally: &Tally) -> Result<()> {
-        self.announce(Event::Finished { points: tally.points(), guesses: tally.guesses })?;
+        self.announce(Event::Finished {
+            points: tally.points(),
+            guesses: tally.guesses,
+        })?;
         if self.comm.rank() == 0 {
             while self.n_playing > 0 {
                 self.print_next()?;
@@ -146,9 +177,22 @@ mod tests {
     #[test]
     fn what_is_sent_arrives_and_reads_as_in_the_original() {
         let cases = [
-            (Event::Guessed { digit: 3, guess: 1, points: 0 }, "rank 0 guessed 3 on guess 1; has 0 points\n"),
+            (
+                Event::Guessed {
+                    digit: 3,
+                    guess: 1,
+                    points: 0,
+                },
+                "rank 0 guessed 3 on guess 1; has 0 points\n",
+            ),
             (Event::Scored { guess: 5 }, "rank0 guess5 scores!\n"),
-            (Event::Finished { points: 3, guesses: 8 }, "rank 0 got 3 points with 8 guesses\n"),
+            (
+                Event::Finished {
+                    points: 3,
+                    guesses: 8,
+                },
+                "rank 0 got 3 points with 8 guesses\n",
+            ),
         ];
         for (event, line) in cases {
             let announcement = Announcement { rank: 0, event };

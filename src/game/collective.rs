@@ -27,7 +27,14 @@ impl<'comm, 'mpi> Collective<'comm, 'mpi> {
     pub fn new(comm: &'comm Comm<'mpi>, n_digits: u32) -> Self {
         let n_words = (n_digits as usize + 1).div_ceil(64);
         let (known, incoming) = (vec![0; n_words], vec![0; n_words]);
-        Collective { comm, known, incoming, n_digits, n_known: 0, n_operations: 0 }
+        Collective {
+            comm,
+            known,
+            incoming,
+            n_digits,
+            n_known: 0,
+            n_operations: 0,
+        }
     }
 
     /// One round: everybody learns what anybody knows.

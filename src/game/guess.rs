@@ -17,7 +17,9 @@ pub(super) enum Purpose {
 /// If the system has no source of randomness.
 pub fn draw_seed() -> u32 {
     use rand::TryRng;
-    rand::rngs::SysRng.try_next_u32().expect("the system has a source of randomness")
+    rand::rngs::SysRng
+        .try_next_u32()
+        .expect("the system has a source of randomness")
 }
 
 /// The random stream of `rank` in `game` under `seed`: a function of these four and nothing else.
@@ -45,7 +47,10 @@ pub struct Guesser {
 impl Guesser {
     /// The guesser of `rank` in `game` under `seed`.
     pub fn new(seed: u64, rank: u32, game: u64, n_digits: u32) -> Self {
-        Guesser { rng: stream(seed, rank, game, Purpose::Guess), n_digits }
+        Guesser {
+            rng: stream(seed, rank, game, Purpose::Guess),
+            n_digits,
+        }
     }
 
     /// The next guess, `0..=n_digits`.
@@ -77,7 +82,11 @@ mod tests {
         let base = first_guesses(1, 1, 1);
         assert_eq!(first_guesses(1, 1, 1), base);
         for (seed, rank, game) in [(2, 1, 1), (1, 2, 1), (1, 1, 2)] {
-            assert_ne!(first_guesses(seed, rank, game), base, "{seed} {rank} {game}");
+            assert_ne!(
+                first_guesses(seed, rank, game),
+                base,
+                "{seed} {rank} {game}"
+            );
         }
     }
 
@@ -92,7 +101,10 @@ mod tests {
         // Chi-square with 9 degrees of freedom: 27.9 is passed by chance once in 1,000 seeds, and
         // this seed is fixed.
         let expected = f64::from(N) / 10.0;
-        let chi2: f64 = counts.iter().map(|&c| (f64::from(c) - expected).powi(2) / expected).sum();
+        let chi2: f64 = counts
+            .iter()
+            .map(|&c| (f64::from(c) - expected).powi(2) / expected)
+            .sum();
         assert!(chi2 < 27.9, "chi-square {chi2}, counts {counts:?}");
     }
 }

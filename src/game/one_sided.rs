@@ -32,7 +32,12 @@ impl<B: Board> OneSided<B> {
         open: impl Fn(&Comm<'mpi>) -> crate::rma::Result<B>,
     ) -> Result<Self> {
         let boards = [open(comm)?, open(comm)?];
-        Ok(OneSided { boards, is_home: comm.rank() == home, game: None, accounts: Vec::new() })
+        Ok(OneSided {
+            boards,
+            is_home: comm.rank() == home,
+            game: None,
+            accounts: Vec::new(),
+        })
     }
 
     /// Closes both boards. Collective.
@@ -67,7 +72,11 @@ impl<B: Board> OneSided<B> {
         }
         let is_home = self.is_home;
         let board = self.board_mut();
-        let account = if is_home { Some(board.account()?) } else { None };
+        let account = if is_home {
+            Some(board.account()?)
+        } else {
+            None
+        };
         if is_home {
             board.clear()?;
         }

@@ -147,7 +147,11 @@ mod tests {
             self.submitted.push(digit);
             let before = self.free.len();
             self.free.retain(|&free| free != digit);
-            Ok(if self.free.len() < before { Verdict::Won } else { Verdict::Lost })
+            Ok(if self.free.len() < before {
+                Verdict::Won
+            } else {
+                Verdict::Lost
+            })
         }
         fn all_claimed(&self) -> bool {
             self.free.is_empty()
@@ -181,7 +185,10 @@ mod tests {
 
     #[test]
     fn plays_until_all_is_claimed_and_counts_what_happened() {
-        let mut referee = Alone { free: (1..=9).collect(), submitted: Vec::new() };
+        let mut referee = Alone {
+            free: (1..=9).collect(),
+            submitted: Vec::new(),
+        };
         let mut lines = Lines::default();
         let mut thinker = ThinkPlan::default().thinker(1, 0, 0);
         let mut guesser = Guesser::new(1, 0, 0, 9);
@@ -194,7 +201,11 @@ mod tests {
         let mut won = tally.won.clone();
         won.sort_unstable();
         assert_eq!(won, (1..=9).collect::<Vec<_>>());
-        assert_eq!(expected.last(), tally.won.last(), "the last guess ends the game");
+        assert_eq!(
+            expected.last(),
+            tally.won.last(),
+            "the last guess ends the game"
+        );
         assert!(tally.last_win_ns <= tally.play_ns && tally.operation_ns <= tally.play_ns);
         assert_eq!(tally.think_ns, 0);
         assert_eq!(lines.0.len() as u64, tally.guesses + 9 + 1);

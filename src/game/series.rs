@@ -47,9 +47,16 @@ impl Series {
             referee.begin_game(game)?;
             let mut guesser = Guesser::new(self.seed, rank, game, self.n_digits);
             let mut thinker = self.think.thinker(self.seed, rank, game);
-            let tally =
-                in_region(c"game", || play_game(referee, &mut guesser, &mut thinker, observer))?;
-            tracing::debug!(rank, game, guesses = tally.guesses, points = tally.points(), "game over");
+            let tally = in_region(c"game", || {
+                play_game(referee, &mut guesser, &mut thinker, observer)
+            })?;
+            tracing::debug!(
+                rank,
+                game,
+                guesses = tally.guesses,
+                points = tally.points(),
+                "game over"
+            );
             tallies.push(tally);
             if tallies.len() == self.games_per_gathering() || game + 1 == self.n_games {
                 comm.barrier()?; // all have left the game: its board is at rest
@@ -81,10 +88,17 @@ impl Series {
         let mut of_ranks: Vec<_> = all.iter().map(|bytes| decode(bytes).into_iter()).collect();
         for index in 0..tallies.len() {
             let game = results.n_games;
-            let lost = || Error::DoesNotAddUp { game, what: "a rank's tally is missing".into() };
+            let lost = || Error::DoesNotAddUp {
+                game,
+                what: "a rank's tally is missing".into(),
+            };
             let tallies: Option<Vec<Tally>> = of_ranks.iter_mut().map(Iterator::next).collect();
             results
-                .add(self.n_digits, &tallies.ok_or_else(lost)?, accounts.get(index))
+                .add(
+                    self.n_digits,
+                    &tallies.ok_or_else(lost)?,
+                    accounts.get(index),
+                )
                 .map_err(|what| Error::DoesNotAddUp { game, what })?;
         }
         Ok(())
@@ -93,16 +107,36 @@ impl Series {
 
 /// A tally as 64-bit words: six numbers, the number of digits won, the digits.
 fn encode(tally: &Tally) -> Vec<u8> {
-    let Tally { guesses, won, think_ns, operations, operation_ns, play_ns, last_win_ns } = tally;
-    let numbers = [*guesses, *think_ns, *operations, *operation_ns, *play_ns, *last_win_ns];
+    let Tally {
+        guesses,
+        won,
+        think_ns,
+        operations,
+        operation_ns,
+        play_ns,
+        last_win_ns,
+    } = tally;
+    let numbers = [
+        *guesses,
+        *think_ns,
+        *operations,
+        *operation_ns,
+        *play_ns,
+        *last_win_ns,
+    ];
     let won_words = std::iter::once(won.len() as u64).chain(won.iter().map(|&digit| digit.into()));
-    numbers.into_iter().chain(won_words).flat_map(u64::to_le_bytes).collect()
+    numbers
+        .into_iter()
+        .chain(won_words)
+        .flat_map(u64::to_le_bytes)
+        .collect()
 }
 
 /// The tallies in `bytes`, up to the first that is cut short.
 fn decode(bytes: &[u8]) -> Vec<Tally> {
     let words = bytes.chunks_exact(8);
-    let mut words = words.map(|chunk| u64::from_le_bytes(chunk.try_into().expect("chunks have 8 bytes")));
+    let mut words =
+        words.map(|chunk| u64::from_le_bytes(chunk.try_into().expect("chunks have 8 bytes")));
     std::iter::from_fn(|| {
         let mut tally = Tally {
             guesses: words.next()?,
@@ -136,7 +170,11 @@ mod tests {
             play_ns: seed + 4,
             last_win_ns: seed + 5,
         };
-        let tallies = vec![tally(10, &[]), tally(20, &[3, 1, 2]), tally(u64::MAX - 9, &[u32::MAX])];
+        let tallies = vec![
+            tally(10, &[]),
+            tally(20, &[3, 1, 2]),
+            tally(u64::MAX - 9, &[u32::MAX]),
+        ];
         let bytes: Vec<u8> = tallies.iter().flat_map(encode).collect();
         assert_eq!(decode(&bytes), tallies);
         assert_eq!(decode(&bytes[..bytes.len() - 1]), tallies[..2]);

@@ -51,10 +51,14 @@ impl FromStr for ThinkTime {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(mean) = text.strip_prefix("exp:") {
-            return Ok(ThinkTime::Exponential { mean: parse_duration(mean)? });
+            return Ok(ThinkTime::Exponential {
+                mean: parse_duration(mean)?,
+            });
         }
         if let Some(range) = text.strip_prefix("uniform:") {
-            let (low, high) = range.split_once("..").ok_or("expected uniform:LOW..HIGH, such as uniform:5ms..15ms")?;
+            let (low, high) = range
+                .split_once("..")
+                .ok_or("expected uniform:LOW..HIGH, such as uniform:5ms..15ms")?;
             let (low, high) = (parse_duration(low)?, parse_duration(high)?);
             if low > high {
                 return Err(format!("the range {range} is upside down"));
@@ -82,8 +86,9 @@ impl fmt::Display for ThinkTime {
 /// # Errors
 /// What is wrong with it, in words for the user.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text.trim())
-        .map_err(|_| format!("'{text}' is no duration: expected a number and a unit, such as 5ms, 1s, 250us"))?;
+    let duration = humantime::parse_duration(text.trim()).map_err(|_| {
+        format!("'{text}' is no duration: expected a number and a unit, such as 5ms, 1s, 250us")
+    })?;
     if duration > MAX_THINK {
         return Err(format!("'{text}' is longer than a day"));
     }
@@ -103,9 +108,17 @@ impl FromStr for Straggler {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (rank, extra) = text.split_once('=').ok_or("expected RANK=DURATION, such as 3=200ms")?;
-        let rank = rank.trim().parse().map_err(|_| format!("'{rank}' is no rank"))?;
-        Ok(Straggler { rank, extra: parse_duration(extra)? })
+        let (rank, extra) = text
+            .split_once('=')
+            .ok_or("expected RANK=DURATION, such as 3=200ms")?;
+        let rank = rank
+            .trim()
+            .parse()
+            .map_err(|_| format!("'{rank}' is no rank"))?;
+        Ok(Straggler {
+            rank,
+            extra: parse_duration(extra)?,
+        })
     }
 }
 
@@ -136,14 +149,23 @@ impl Default for ThinkPlan {
     /// No think time.
     fn default() -> Self {
         let base = ThinkTime::Fixed(Duration::ZERO);
-        ThinkPlan { base, per_rank: Duration::ZERO, stragglers: Vec::new(), by: ThinkBy::Sleep }
+        ThinkPlan {
+            base,
+            per_rank: Duration::ZERO,
+            stragglers: Vec::new(),
+            by: ThinkBy::Sleep,
+        }
     }
 }
 
 impl ThinkPlan {
     /// What `rank` adds to every draw.
     fn extra(&self, rank: u32) -> Duration {
-        let straggling = self.stragglers.iter().filter(|s| s.rank == rank).map(|s| s.extra);
+        let straggling = self
+            .stragglers
+            .iter()
+            .filter(|s| s.rank == rank)
+            .map(|s| s.extra);
         self.per_rank.saturating_mul(rank) + straggling.sum::<Duration>()
     }
 
@@ -152,7 +174,13 @@ impl ThinkPlan {
         let extra = self.extra(rank);
         let never = self.base == ThinkTime::Fixed(Duration::ZERO) && extra.is_zero();
         let rng = stream(seed, rank, game, Purpose::Think);
-        Thinker { base: self.base, extra, by: self.by, never, rng }
+        Thinker {
+            base: self.base,
+            extra,
+            by: self.by,
+            never,
+            rng,
+        }
     }
 }
 
@@ -204,14 +232,33 @@ mod tests {
         for text in ["0", "1s", "exp:10ms", "uniform:5ms..15ms", "1m 30s"] {
             assert_eq!(text.parse::<ThinkTime>().unwrap().to_string(), text);
         }
-        assert_eq!("3=200ms".parse(), Ok(Straggler { rank: 3, extra: 200 * MS }));
+        assert_eq!(
+            "3=200ms".parse(),
+            Ok(Straggler {
+                rank: 3,
+                extra: 200 * MS
+            })
+        );
     }
 
     #[test]
     fn refuses_what_it_cannot_mean() {
-        for text in ["", "fast", "5", "-1s", "exp:", "uniform:5ms", "uniform:2ms..1ms", "1e9s", "2days"] {
+        for text in [
+            "",
+            "fast",
+            "5",
+            "-1s",
+            "exp:",
+            "uniform:5ms",
+            "uniform:2ms..1ms",
+            "1e9s",
+            "2days",
+        ] {
             let error = text.parse::<ThinkTime>().unwrap_err();
-            assert!(!error.is_empty() && !error.contains('\n'), "{text}: {error}");
+            assert!(
+                !error.is_empty() && !error.contains('\n'),
+                "{text}: {error}"
+            );
         }
         for text in ["", "3", "=1s", "x=1s", "-1=1s", "3=", "4294967296=1s"] {
             assert!(text.parse::<Straggler>().is_err(), "{text}");
@@ -221,14 +268,24 @@ mod tests {
     #[test]
     fn draws_have_the_mean_and_range_that_were_asked_for() {
         let mean_ms = |text: &str| {
-            let plan = ThinkPlan { base: text.parse().unwrap(), ..ThinkPlan::default() };
+            let plan = ThinkPlan {
+                base: text.parse().unwrap(),
+                ..ThinkPlan::default()
+            };
             let mut thinker = plan.thinker(3, 0, 0);
-            let draws: Vec<f64> = (0..20_000).map(|_| thinker.draw().as_secs_f64() * 1e3).collect();
-            let (low, high) = draws.iter().fold((f64::MAX, 0f64), |(l, h), &d| (l.min(d), h.max(d)));
+            let draws: Vec<f64> = (0..20_000)
+                .map(|_| thinker.draw().as_secs_f64() * 1e3)
+                .collect();
+            let (low, high) = draws
+                .iter()
+                .fold((f64::MAX, 0f64), |(l, h), &d| (l.min(d), h.max(d)));
             (draws.iter().sum::<f64>() / draws.len() as f64, low, high)
         };
         let (mean, low, high) = mean_ms("uniform:5ms..15ms");
-        assert!((mean - 10.0).abs() < 0.1 && low >= 5.0 && high <= 15.0, "{mean} {low} {high}");
+        assert!(
+            (mean - 10.0).abs() < 0.1 && low >= 5.0 && high <= 15.0,
+            "{mean} {low} {high}"
+        );
         let (mean, _, high) = mean_ms("exp:10ms");
         assert!((mean - 10.0).abs() < 0.4 && high > 50.0, "{mean} {high}");
         assert_eq!(mean_ms("7ms"), (7.0, 7.0, 7.0));
@@ -237,9 +294,13 @@ mod tests {
     #[test]
     fn slow_ranks_and_stragglers_add_up() {
         let stragglers = vec!["2=100ms".parse().unwrap(), "2=1ms".parse().unwrap()];
-        let plan = ThinkPlan { per_rank: 5 * MS, stragglers, ..ThinkPlan::default() };
+        let plan = ThinkPlan {
+            per_rank: 5 * MS,
+            stragglers,
+            ..ThinkPlan::default()
+        };
         let draws: Vec<_> = (0..4).map(|rank| plan.thinker(0, rank, 0).draw()).collect();
-        assert_eq!(draws, [0 * MS, 5 * MS, 111 * MS, 15 * MS]);
+        assert_eq!(draws, [Duration::ZERO, 5 * MS, 111 * MS, 15 * MS]);
         assert!(plan.thinker(0, 0, 0).never_thinks() && !plan.thinker(0, 1, 0).never_thinks());
     }
 }

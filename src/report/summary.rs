@@ -9,8 +9,16 @@ use crate::analysis::{RunSummary, Version};
 /// The summary of a run as text: a row a rank, totals, and what was played with what.
 pub fn summary(run: &RunSummary) -> String {
     let mut text = String::new();
-    let method = run.claim_with.as_ref().map(|method| format!(" by {method}")).unwrap_or_default();
-    let games = if run.games == 1 { "1 game".into() } else { format!("{} games", run.games) };
+    let method = run
+        .claim_with
+        .as_ref()
+        .map(|method| format!(" by {method}"))
+        .unwrap_or_default();
+    let games = if run.games == 1 {
+        "1 game".into()
+    } else {
+        format!("{} games", run.games)
+    };
     let _ = writeln!(
         text,
         "{}{method}: {games} of digits 1 to {}, {} {}, think time {}, seed {}, {}",
@@ -30,11 +38,22 @@ pub fn summary(run: &RunSummary) -> String {
         "all digits claimed after {}, last rank left after {}{}",
         seconds(run.time_to_complete_s),
         seconds(run.wall_s),
-        if run.games == 1 { "" } else { " (sums over the games)" },
+        if run.games == 1 {
+            ""
+        } else {
+            " (sums over the games)"
+        },
     );
-    let _ = write!(text, "points {}, double scores {}", run.points_total, run.double_scores);
+    let _ = write!(
+        text,
+        "points {}, double scores {}",
+        run.points_total, run.double_scores
+    );
     if let Some(rounds) = run.rounds {
-        let _ = write!(text, ", allreduces {rounds} = guesses + points on every rank");
+        let _ = write!(
+            text,
+            ", allreduces {rounds} = guesses + points on every rank"
+        );
     }
     text.push('\n');
     text
@@ -46,7 +65,15 @@ fn ranks(run: &RunSummary) -> String {
         Version::Collective => "in allreduces",
     };
     let mut table = Table::new(2);
-    table.row(["rank", "host", "guesses", "points", "thinking", waiting, "operations"]);
+    table.row([
+        "rank",
+        "host",
+        "guesses",
+        "points",
+        "thinking",
+        waiting,
+        "operations",
+    ]);
     for rank in &run.per_rank {
         table.row([
             rank.rank.to_string(),
@@ -61,7 +88,8 @@ fn ranks(run: &RunSummary) -> String {
     let count = |of: fn(&crate::analysis::RankSummary) -> u64| {
         run.per_rank.iter().map(of).sum::<u64>().to_string()
     };
-    let time = |of: fn(&crate::analysis::RankSummary) -> f64| seconds(run.per_rank.iter().map(of).sum());
+    let time =
+        |of: fn(&crate::analysis::RankSummary) -> f64| seconds(run.per_rank.iter().map(of).sum());
     table.row([
         "all".into(),
         String::new(),

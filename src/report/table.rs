@@ -8,7 +8,10 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(n_left: usize) -> Self {
-        Table { n_left, rows: Vec::new() }
+        Table {
+            n_left,
+            rows: Vec::new(),
+        }
     }
 
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {

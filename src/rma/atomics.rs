@@ -129,9 +129,9 @@ impl Window<'_> {
     /// Starts a fetch-and-op on the 64-bit word at `displacement` of the home rank.
     #[inline(always)]
     fn start_fetch_and_op(&self, displacement: usize, operand: u64, op: ffi::MPI_Op) -> Result<()> {
-        // SAFETY: `landing` lives until `close`, and only one thread comes here.
-        let landing = unsafe { self.landing().as_ref() };
-        // SAFETY: no operation is in flight (every function flushes), so nobody reads the operand.
+        let landing = self.landing();
+        // SAFETY: no operation is in flight (every function flushes, and a window stays on one thread),
+        // so nobody reads the operand.
         unsafe { *landing.operand.get() = operand };
         // SAFETY: operand and result are 64-bit, live until `close` and untouched until the flush;
         // the displacement is that of a 64-bit word within the window (`Region::displacement`,
@@ -152,9 +152,13 @@ impl Window<'_> {
 
     /// Starts a compare-and-swap on the 32-bit slot at `displacement` of the home rank.
     #[inline(always)]
-    fn start_compare_and_swap(&self, displacement: usize, expected: u32, desired: u32) -> Result<()> {
-        // SAFETY: `landing` lives until `close`, and only one thread comes here.
-        let landing = unsafe { self.landing().as_ref() };
+    fn start_compare_and_swap(
+        &self,
+        displacement: usize,
+        expected: u32,
+        desired: u32,
+    ) -> Result<()> {
+        let landing = self.landing();
         // SAFETY: no operation is in flight (every function flushes), so nobody reads the operands.
         unsafe {
             *landing.slot_expected.get() = expected;
@@ -179,13 +183,13 @@ impl Window<'_> {
 
     #[inline(always)]
     fn fetched(&self) -> u64 {
-        // SAFETY: `landing` lives until `close`; the flush before completed every write to it.
-        unsafe { *self.landing().as_ref().result.get() }
+        // SAFETY: the flush before completed every write to it.
+        unsafe { *self.landing().result.get() }
     }
 
     #[inline(always)]
     fn found(&self) -> u32 {
-        // SAFETY: `landing` lives until `close`; the flush before completed every write to it.
-        unsafe { *self.landing().as_ref().slot_found.get() }
+        // SAFETY: the flush before completed every write to it.
+        unsafe { *self.landing().slot_found.get() }
     }
 }

@@ -5,102 +5,123 @@
 //! program built against one of them can silently load another. The probe is the one that `mpi-sys`
 //! itself uses, so that both find the same library.
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 fn main() {
     println!("cargo:rerun-if-changed=src/rma/build.rs");
     println!("cargo:rustc-check-cfg=cfg(mpi_comm_is_int)");
     println!("cargo:rustc-check-cfg=cfg(mpi_comm_is_pointer)");
-    if env::var_os("CARGO_FEATURE_MPI").is_some() {
-        describe_mpi();
-    }
+    #[cfg(feature = "mpi")]
+    mpi::describe();
 }
 
-#[cfg(not(feature = "mpi"))]
-fn describe_mpi() {}
-
 #[cfg(feature = "mpi")]
-fn describe_mpi() {
-    // `mpi-sys` does not watch these; watching them here makes a switch of the library fail to
-    // compile (see `mpi_comm_is_*` in src/rma/mod.rs) where it would otherwise link the old one.
-    for variable in ["MPICC", "MPI_PKG_CONFIG", "CRAY_MPICH_DIR", "PATH"] {
-        println!("cargo:rerun-if-env-changed={variable}");
-    }
-    let library = build_probe_mpi::probe().unwrap_or_else(|reasons| {
-        for reason in reasons {
-            eprintln!("{reason}");
+mod mpi {
+    use std::env;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+
+    /// Everything that the crate needs to know of the library.
+    pub fn describe() {
+        // `mpi-sys` does not watch these; watching them here makes a switch of the library fail to
+        // compile (see `mpi_comm_is_*` in src/rma/mod.rs) where it would otherwise link the old one.
+        for variable in ["MPICC", "MPI_PKG_CONFIG", "CRAY_MPICH_DIR", "PATH"] {
+            println!("cargo:rerun-if-env-changed={variable}");
         }
-        eprintln!(
-            "no MPI library was found: load your cluster's MPI module, or install one \
-             (Debian: openmpi-bin libopenmpi-dev), or set MPICC to a compiler wrapper; \
-             `just build` sets one up by itself; `--no-default-features` builds without MPI"
+        let library = build_probe_mpi::probe().unwrap_or_else(|reasons| {
+            for reason in reasons {
+                eprintln!("{reason}");
+            }
+            eprintln!(
+                "no MPI library was found: load your cluster's MPI module, or install one \
+                 (Debian: openmpi-bin libopenmpi-dev), or set MPICC to a compiler wrapper; \
+                 `just build` sets one up by itself; `--no-default-features` builds without MPI"
+            );
+            std::process::exit(1);
+        });
+        for dir in &library.lib_paths {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.display());
+        }
+        let Some(mpicc) = library.mpicc else {
+            println!("cargo:rustc-env=ONESIDED_MPI_HEADER=");
+            println!("cargo:rustc-env=ONESIDED_MPIEXEC=");
+            return;
+        };
+        let macros = header_macros(&mpicc);
+        let header = header_version(&macros);
+        if header.starts_with("Open MPI") {
+            println!("cargo:rustc-cfg=mpi_comm_is_pointer");
+        } else if header.starts_with("MPICH")
+            && macros.contains("#define MPI_COMM_WORLD ((MPI_Comm)0x")
+        {
+            println!("cargo:rustc-cfg=mpi_comm_is_int");
+        }
+        println!("cargo:rustc-env=ONESIDED_MPI_HEADER={header}");
+        println!(
+            "cargo:rustc-env=ONESIDED_MPIEXEC={}",
+            launcher_beside(&mpicc).unwrap_or_default()
         );
-        std::process::exit(1);
-    });
-    for dir in &library.lib_paths {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.display());
     }
-    let Some(mpicc) = library.mpicc else {
-        println!("cargo:rustc-env=ONESIDED_MPI_HEADER=");
-        println!("cargo:rustc-env=ONESIDED_MPIEXEC=");
-        return;
-    };
-    let macros = header_macros(&mpicc);
-    let header = header_version(&macros);
-    if header.starts_with("Open MPI") {
-        println!("cargo:rustc-cfg=mpi_comm_is_pointer");
-    } else if header.starts_with("MPICH") && macros.contains("#define MPI_COMM_WORLD ((MPI_Comm)0x") {
-        println!("cargo:rustc-cfg=mpi_comm_is_int");
+
+    /// All macros that `mpi.h` defines, one `#define` a line; empty where the wrapper cannot tell.
+    fn header_macros(mpicc: &str) -> String {
+        let source = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("version.c");
+        std::fs::write(&source, "#include <mpi.h>\n").expect("OUT_DIR is writable");
+        let output = Command::new(mpicc)
+            .args(["-E", "-dM"])
+            .arg(&source)
+            .stderr(Stdio::inherit())
+            .output();
+        output
+            .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+            .unwrap_or_default()
     }
-    println!("cargo:rustc-env=ONESIDED_MPI_HEADER={header}");
-    println!("cargo:rustc-env=ONESIDED_MPIEXEC={}", launcher_beside(&mpicc).unwrap_or_default());
-}
 
-/// All macros that `mpi.h` defines, one `#define` a line; empty where the wrapper cannot tell.
-#[cfg(feature = "mpi")]
-fn header_macros(mpicc: &str) -> String {
-    let source = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("version.c");
-    std::fs::write(&source, "#include <mpi.h>\n").expect("OUT_DIR is writable");
-    let output = Command::new(mpicc).args(["-E", "-dM"]).arg(&source).stderr(Stdio::inherit()).output();
-    output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
-}
-
-/// `Open MPI 4.1.4`, `MPICH 4.0.2`, or nothing where the header names neither.
-#[cfg(feature = "mpi")]
-fn header_version(macros: &str) -> String {
-    let value = |name: &str| {
-        macros.lines().find_map(|line| {
-            let rest = line.strip_prefix("#define ")?.strip_prefix(name)?.strip_prefix(' ')?;
-            Some(rest.trim().trim_matches('"').to_owned())
-        })
-    };
-    let open_mpi = ["OMPI_MAJOR_VERSION", "OMPI_MINOR_VERSION", "OMPI_RELEASE_VERSION"].map(value);
-    if let [Some(major), Some(minor), Some(release)] = open_mpi {
-        format!("Open MPI {major}.{minor}.{release}")
-    } else if let Some(version) = value("MPICH_VERSION") {
-        format!("MPICH {version}")
-    } else {
-        String::new()
+    /// `Open MPI 4.1.4`, `MPICH 4.0.2`, or nothing where the header names neither.
+    fn header_version(macros: &str) -> String {
+        let value = |name: &str| {
+            macros.lines().find_map(|line| {
+                let rest = line
+                    .strip_prefix("#define ")?
+                    .strip_prefix(name)?
+                    .strip_prefix(' ')?;
+                Some(rest.trim().trim_matches('"').to_owned())
+            })
+        };
+        let open_mpi = [
+            "OMPI_MAJOR_VERSION",
+            "OMPI_MINOR_VERSION",
+            "OMPI_RELEASE_VERSION",
+        ]
+        .map(value);
+        if let [Some(major), Some(minor), Some(release)] = open_mpi {
+            format!("Open MPI {major}.{minor}.{release}")
+        } else if let Some(version) = value("MPICH_VERSION") {
+            format!("MPICH {version}")
+        } else {
+            String::new()
+        }
     }
-}
 
-/// The launcher of the same installation: `mpirun` beside `mpicc`, `mpirun.mpich` beside `mpicc.mpich`.
-#[cfg(feature = "mpi")]
-fn launcher_beside(mpicc: &str) -> Option<String> {
-    let wrapper = if mpicc.contains('/') {
-        PathBuf::from(mpicc)
-    } else {
-        env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(mpicc)).find(|p| p.is_file())?
-    };
-    let name = wrapper.file_name()?.to_str()?;
-    // `mpicc_abi`, `mpicc.mpich`: what follows `mpicc` names a variant; the launcher may have it too.
-    let variant = name.strip_prefix("mpicc").unwrap_or_default();
-    let dir = wrapper.parent()?;
-    [format!("mpirun{variant}"), "mpirun".into(), "mpiexec".into()]
+    /// The launcher of the same installation: `mpirun` beside `mpicc`, `mpirun.mpich` beside `mpicc.mpich`.
+    fn launcher_beside(mpicc: &str) -> Option<String> {
+        let wrapper = if mpicc.contains('/') {
+            PathBuf::from(mpicc)
+        } else {
+            env::split_paths(&env::var_os("PATH")?)
+                .map(|dir| dir.join(mpicc))
+                .find(|p| p.is_file())?
+        };
+        let name = wrapper.file_name()?.to_str()?;
+        // `mpicc_abi`, `mpicc.mpich`: what follows `mpicc` names a variant; the launcher may have it too.
+        let variant = name.strip_prefix("mpicc").unwrap_or_default();
+        let dir = wrapper.parent()?;
+        [
+            format!("mpirun{variant}"),
+            "mpirun".into(),
+            "mpiexec".into(),
+        ]
         .iter()
         .map(|launcher| dir.join(launcher))
         .find(|path| path.is_file())
         .map(|path| path.display().to_string())
+    }
 }

@@ -53,23 +53,36 @@ impl<'mpi> Comm<'mpi> {
     pub(super) unsafe fn duplicate_raw(parent: ffi::MPI_Comm) -> Result<Self> {
         let mut is_inter: c_int = 0;
         // SAFETY: `parent` is live (caller), `is_inter` a live int.
-        check("MPI_Comm_test_inter", unsafe { ffi::MPI_Comm_test_inter(parent, &mut is_inter) })?;
+        check("MPI_Comm_test_inter", unsafe {
+            ffi::MPI_Comm_test_inter(parent, &mut is_inter)
+        })?;
         if is_inter != 0 {
             return Err(ErrorKind::InterCommunicator.into());
         }
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_COMM_NULL };
         // SAFETY: `parent` is live (caller), `raw` is where the handle goes.
-        check("MPI_Comm_dup", unsafe { ffi::MPI_Comm_dup(parent, &mut raw) })?;
+        check("MPI_Comm_dup", unsafe {
+            ffi::MPI_Comm_dup(parent, &mut raw)
+        })?;
         // SAFETY: `raw` was made above; the error handler is predefined.
         let code = unsafe { ffi::MPI_Comm_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
         check("MPI_Comm_set_errhandler", code)?;
         let (mut rank, mut size): (c_int, c_int) = (0, 0);
         // SAFETY: live communicator, live int.
-        check("MPI_Comm_rank", unsafe { ffi::MPI_Comm_rank(raw, &mut rank) })?;
+        check("MPI_Comm_rank", unsafe {
+            ffi::MPI_Comm_rank(raw, &mut rank)
+        })?;
         // SAFETY: live communicator, live int.
-        check("MPI_Comm_size", unsafe { ffi::MPI_Comm_size(raw, &mut size) })?;
-        Ok(Comm { raw, rank, size, mpi: PhantomData })
+        check("MPI_Comm_size", unsafe {
+            ffi::MPI_Comm_size(raw, &mut size)
+        })?;
+        Ok(Comm {
+            raw,
+            rank,
+            size,
+            mpi: PhantomData,
+        })
     }
 
     /// This process's rank, 0 .. [`size`](Comm::size).
@@ -92,7 +105,9 @@ impl<'mpi> Comm<'mpi> {
     /// What `MPI_Comm_free` returns.
     pub fn free(mut self) -> Result<()> {
         // SAFETY: a communicator of our own, freed once since `self` is consumed.
-        check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut self.raw) })
+        check("MPI_Comm_free", unsafe {
+            ffi::MPI_Comm_free(&mut self.raw)
+        })
     }
 
     /// `MPI_Barrier`. Collective.
@@ -113,7 +128,11 @@ impl<'mpi> Comm<'mpi> {
     /// # Panics
     /// If `own` and `all` differ in length.
     pub fn allreduce_or(&self, own: &[u64], all: &mut [u64]) -> Result<()> {
-        assert_eq!(own.len(), all.len(), "both sides of an allreduce have the same length");
+        assert_eq!(
+            own.len(),
+            all.len(),
+            "both sides of an allreduce have the same length"
+        );
         let count = int_count("number of words to reduce", own.len())?;
         // SAFETY: both buffers have `count` words (asserted), and `&mut` says that they are distinct.
         let code = unsafe {
@@ -137,7 +156,13 @@ impl<'mpi> Comm<'mpi> {
         let count = int_count("number of bytes to broadcast", bytes.len())?;
         // SAFETY: `bytes` has `count` bytes.
         let code = unsafe {
-            ffi::MPI_Bcast(address_of_mut(bytes), count, ffi::RSMPI_UINT8_T, root, self.raw)
+            ffi::MPI_Bcast(
+                address_of_mut(bytes),
+                count,
+                ffi::RSMPI_UINT8_T,
+                root,
+                self.raw,
+            )
         };
         check("MPI_Bcast", code)
     }
@@ -149,7 +174,11 @@ impl<'mpi> Comm<'mpi> {
     /// [`ErrorKind::CountTooLarge`] where all strings together are too long, or what MPI returns.
     pub fn gather(&self, root: Rank, bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
         let own_len = int_count("number of bytes to gather", bytes.len())?;
-        let n_ranks = if self.rank == root { self.size as usize } else { 0 };
+        let n_ranks = if self.rank == root {
+            self.size as usize
+        } else {
+            0
+        };
         let mut lens: Vec<c_int> = vec![0; n_ranks];
         // SAFETY: one int is sent; at the root `lens` has one int for every rank.
         let code = unsafe {
@@ -190,7 +219,9 @@ impl<'mpi> Comm<'mpi> {
         check("MPI_Gatherv", code)?;
         Ok((self.rank == root).then(|| {
             let parts = starts.iter().zip(&lens);
-            parts.map(|(&start, &len)| all[start as usize..][..len as usize].to_vec()).collect()
+            parts
+                .map(|(&start, &len)| all[start as usize..][..len as usize].to_vec())
+                .collect()
         }))
     }
 
@@ -202,7 +233,14 @@ impl<'mpi> Comm<'mpi> {
         let count = int_count("number of bytes to send", bytes.len())?;
         // SAFETY: `bytes` has `count` bytes.
         let code = unsafe {
-            ffi::MPI_Send(address_of(bytes), count, ffi::RSMPI_UINT8_T, to, tag, self.raw)
+            ffi::MPI_Send(
+                address_of(bytes),
+                count,
+                ffi::RSMPI_UINT8_T,
+                to,
+                tag,
+                self.raw,
+            )
         };
         check("MPI_Send", code)
     }
@@ -215,7 +253,13 @@ impl<'mpi> Comm<'mpi> {
         let mut flag: c_int = 0;
         // SAFETY: live communicator and int; the status is not asked for.
         let code = unsafe {
-            ffi::MPI_Iprobe(ffi::RSMPI_ANY_SOURCE, tag, self.raw, &mut flag, ffi::RSMPI_STATUS_IGNORE)
+            ffi::MPI_Iprobe(
+                ffi::RSMPI_ANY_SOURCE,
+                tag,
+                self.raw,
+                &mut flag,
+                ffi::RSMPI_STATUS_IGNORE,
+            )
         };
         check("MPI_Iprobe", code)?;
         Ok(flag != 0)
@@ -248,12 +292,20 @@ impl<'mpi> Comm<'mpi> {
 /// and 1 is `MPI_IN_PLACE` in Open MPI, which then sees an argument error.
 fn address_of<T>(buffer: &[T]) -> *const c_void {
     static NOTHING: u64 = 0;
-    if buffer.is_empty() { (&raw const NOTHING).cast() } else { buffer.as_ptr().cast() }
+    if buffer.is_empty() {
+        (&raw const NOTHING).cast()
+    } else {
+        buffer.as_ptr().cast()
+    }
 }
 
 /// The address of a receive buffer; see [`address_of`]. Nothing is ever written to an empty one.
 fn address_of_mut<T>(buffer: &mut [T]) -> *mut c_void {
-    if buffer.is_empty() { address_of(buffer).cast_mut() } else { buffer.as_mut_ptr().cast() }
+    if buffer.is_empty() {
+        address_of(buffer).cast_mut()
+    } else {
+        buffer.as_mut_ptr().cast()
+    }
 }
 
 /// The name of the host that this process runs on (`MPI_Get_processor_name`).

@@ -59,7 +59,9 @@ impl Mpi {
     pub fn init(level: ThreadLevel) -> Result<Mpi> {
         let mut initialised: c_int = 0;
         // SAFETY: `initialised` is a live int; the call is allowed before MPI_Init (MPI-4.1 §11.4.1).
-        check("MPI_Initialized", unsafe { ffi::MPI_Initialized(&mut initialised) })?;
+        check("MPI_Initialized", unsafe {
+            ffi::MPI_Initialized(&mut initialised)
+        })?;
         if initialised != 0 {
             return Err(ErrorKind::AlreadyInitialised.into());
         }
@@ -68,16 +70,26 @@ impl Mpi {
         // SAFETY: null argc and argv are allowed since MPI-2; `provided` is a live int.
         let code = unsafe { ffi::MPI_Init_thread(argc, argv, level.raw(), &mut provided) };
         check("MPI_Init_thread", code)?;
-        let mpi = Mpi { not_send: PhantomData };
+        let mpi = Mpi {
+            not_send: PhantomData,
+        };
         // Errors of calls on the predefined communicators return codes too, or `check` never fires.
         // SAFETY: MPI is initialised; both handles are predefined.
-        let code = unsafe { ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_RETURN) };
+        let code = unsafe {
+            ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_RETURN)
+        };
         check("MPI_Comm_set_errhandler", code)?;
         abort_on_panic();
         if provided < level.raw() {
             let library = library()?.to_string();
-            let (provided, required) = (thread_level_name(provided), thread_level_name(level.raw()));
-            return Err(ErrorKind::ThreadLevel { library, provided, required }.into());
+            let (provided, required) =
+                (thread_level_name(provided), thread_level_name(level.raw()));
+            return Err(ErrorKind::ThreadLevel {
+                library,
+                provided,
+                required,
+            }
+            .into());
         }
         Ok(mpi)
     }
@@ -110,7 +122,8 @@ pub fn library() -> Result<Library> {
     let mut text = [0u8; ffi::MPI_MAX_LIBRARY_VERSION_STRING as usize + 1];
     let mut len: c_int = 0;
     // SAFETY: `text` has MPI_MAX_LIBRARY_VERSION_STRING bytes and one more, as MPI-4.1 §9.1.1 asks.
-    let code = unsafe { ffi::MPI_Get_library_version(text.as_mut_ptr().cast::<c_char>(), &mut len) };
+    let code =
+        unsafe { ffi::MPI_Get_library_version(text.as_mut_ptr().cast::<c_char>(), &mut len) };
     check("MPI_Get_library_version", code)?;
     let text = CStr::from_bytes_until_nul(&text).unwrap_or_default();
     Ok(Library::parse(&text.to_string_lossy()))
@@ -155,7 +168,12 @@ pub fn abort_on_panic() {
 fn is_running() -> bool {
     let (mut initialised, mut finalised): (c_int, c_int) = (0, 0);
     // SAFETY: live ints; both calls are allowed at any time from any thread (MPI-4.1 §11.4.1).
-    let codes = unsafe { [ffi::MPI_Initialized(&mut initialised), ffi::MPI_Finalized(&mut finalised)] };
+    let codes = unsafe {
+        [
+            ffi::MPI_Initialized(&mut initialised),
+            ffi::MPI_Finalized(&mut finalised),
+        ]
+    };
     codes == [ffi::MPI_SUCCESS as c_int; 2] && initialised != 0 && finalised == 0
 }
 
@@ -167,12 +185,16 @@ fn world_rank() -> Option<c_int> {
 }
 
 fn thread_level_name(level: c_int) -> &'static str {
-    [ThreadLevel::Multiple, ThreadLevel::Serialized, ThreadLevel::Funneled]
-        .into_iter()
-        .find(|known| level >= known.raw())
-        .map_or("MPI_THREAD_SINGLE", |known| match known {
-            ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
-            ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
-            ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
-        })
+    [
+        ThreadLevel::Multiple,
+        ThreadLevel::Serialized,
+        ThreadLevel::Funneled,
+    ]
+    .into_iter()
+    .find(|known| level >= known.raw())
+    .map_or("MPI_THREAD_SINGLE", |known| match known {
+        ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
+        ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
+        ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
+    })
 }

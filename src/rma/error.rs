@@ -89,7 +89,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Turns a return code into a typed error. `call` is the C name of the function.
 #[inline(always)]
 pub(super) fn check(call: &'static str, code: c_int) -> Result<()> {
-    if code == ffi::MPI_SUCCESS as c_int { Ok(()) } else { Err(describe(call, code)) }
+    if code == ffi::MPI_SUCCESS as c_int {
+        Ok(())
+    } else {
+        Err(describe(call, code))
+    }
 }
 
 /// `count` as the `int` that MPI wants.
@@ -107,15 +111,25 @@ fn describe(call: &'static str, code: c_int) -> Error {
     let mut text = [0u8; ffi::MPI_MAX_ERROR_STRING as usize + 1];
     let mut len: c_int = 0;
     // SAFETY: `text` has MPI_MAX_ERROR_STRING bytes and one more, which is what the call may write.
-    let text_code = unsafe { ffi::MPI_Error_string(code, text.as_mut_ptr().cast::<c_char>(), &mut len) };
+    let text_code =
+        unsafe { ffi::MPI_Error_string(code, text.as_mut_ptr().cast::<c_char>(), &mut len) };
     let success = ffi::MPI_SUCCESS as c_int;
     let message = if text_code == success {
         let len = usize::try_from(len).unwrap_or(0).min(text.len());
         // MPICH answers with a stack of several lines; one line is what a user reads.
-        String::from_utf8_lossy(&text[..len]).split_whitespace().collect::<Vec<_>>().join(" ")
+        String::from_utf8_lossy(&text[..len])
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     } else {
         format!("code {code}, for which the library has no text")
     };
     let class = if class_code == success { class } else { -1 };
-    ErrorKind::Mpi(MpiError { call, code, class, message }).into()
+    ErrorKind::Mpi(MpiError {
+        call,
+        code,
+        class,
+        message,
+    })
+    .into()
 }

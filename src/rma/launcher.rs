@@ -16,12 +16,36 @@ struct Signature {
 
 /// Most specific first: under a launcher that runs inside a Slurm step, its own variables count.
 const SIGNATURES: &[Signature] = &[
-    Signature { launcher: "Open MPI's mpirun", rank: "OMPI_COMM_WORLD_RANK", size: "OMPI_COMM_WORLD_SIZE" },
-    Signature { launcher: "MVAPICH's launcher", rank: "MV2_COMM_WORLD_RANK", size: "MV2_COMM_WORLD_SIZE" },
-    Signature { launcher: "MPICH's or Intel's mpiexec (hydra)", rank: "PMI_RANK", size: "PMI_SIZE" },
-    Signature { launcher: "Flux", rank: "FLUX_TASK_RANK", size: "FLUX_JOB_SIZE" },
-    Signature { launcher: "jsrun", rank: "JSM_NAMESPACE_RANK", size: "JSM_NAMESPACE_SIZE" },
-    Signature { launcher: "Slurm's srun", rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS" },
+    Signature {
+        launcher: "Open MPI's mpirun",
+        rank: "OMPI_COMM_WORLD_RANK",
+        size: "OMPI_COMM_WORLD_SIZE",
+    },
+    Signature {
+        launcher: "MVAPICH's launcher",
+        rank: "MV2_COMM_WORLD_RANK",
+        size: "MV2_COMM_WORLD_SIZE",
+    },
+    Signature {
+        launcher: "MPICH's or Intel's mpiexec (hydra)",
+        rank: "PMI_RANK",
+        size: "PMI_SIZE",
+    },
+    Signature {
+        launcher: "Flux",
+        rank: "FLUX_TASK_RANK",
+        size: "FLUX_JOB_SIZE",
+    },
+    Signature {
+        launcher: "jsrun",
+        rank: "JSM_NAMESPACE_RANK",
+        size: "JSM_NAMESPACE_SIZE",
+    },
+    Signature {
+        launcher: "Slurm's srun",
+        rank: "SLURM_PROCID",
+        size: "SLURM_STEP_NUM_TASKS",
+    },
 ];
 
 /// What a launcher says of this process.
@@ -46,13 +70,22 @@ impl Launch {
         let number = |name| variable(name)?.trim().parse::<u32>().ok();
         SIGNATURES.iter().find_map(|signature| {
             let (rank, size) = (number(signature.rank)?, number(signature.size)?);
-            (size > 1 && rank < size).then_some(Launch { launcher: signature.launcher, rank, size })
+            (size > 1 && rank < size).then_some(Launch {
+                launcher: signature.launcher,
+                rank,
+                size,
+            })
         })
     }
 
     /// The message for a job whose launcher started more processes than MPI knows of, or `None`
     /// where all is well. `world_size` is the size of `MPI_COMM_WORLD`.
-    pub fn is_wrong_for(&self, world_size: i32, library: &Library, right: Option<&str>) -> Option<String> {
+    pub fn is_wrong_for(
+        &self,
+        world_size: i32,
+        library: &Library,
+        right: Option<&str>,
+    ) -> Option<String> {
         if world_size != 1 {
             return None;
         }
@@ -70,7 +103,9 @@ impl Launch {
         } else {
             String::from("use that library's own launcher")
         };
-        let path = right.map(|path| format!(" (`{path} -n {size} …`)")).unwrap_or_default();
+        let path = right
+            .map(|path| format!(" (`{path} -n {size} …`)"))
+            .unwrap_or_default();
         Some(format!("{started}; {remedy}{path}"))
     }
 }
@@ -81,33 +116,47 @@ mod tests {
 
     fn launch(variables: &[(&str, &str)]) -> Option<Launch> {
         Launch::from_variables(|name| {
-            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string())
+            variables
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| value.to_string())
         })
     }
 
     #[test]
     fn a_launcher_of_one_process_or_none_is_no_news() {
         assert_eq!(launch(&[]), None);
-        assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]), None);
+        assert_eq!(
+            launch(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]),
+            None
+        );
         assert_eq!(launch(&[("PMI_RANK", "x"), ("PMI_SIZE", "4")]), None);
         // A Slurm batch script has a rank and no step of its own.
-        assert_eq!(launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), None);
+        assert_eq!(
+            launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]),
+            None
+        );
     }
 
     #[test]
     fn singletons_under_a_launcher_of_more_are_told_the_right_one() {
-        let found = launch(&[("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "4")]).unwrap();
+        let found =
+            launch(&[("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "4")]).unwrap();
         assert_eq!((found.rank, found.size), (2, 4));
         let mpich = Library::parse("MPICH 4.0.2");
         assert_eq!(found.is_wrong_for(4, &mpich, None), None);
-        let message = found.is_wrong_for(1, &mpich, Some("/opt/mpich/bin/mpirun")).unwrap();
+        let message = found
+            .is_wrong_for(1, &mpich, Some("/opt/mpich/bin/mpirun"))
+            .unwrap();
         assert!(message.contains("MPICH 4.0.2") && message.contains("/opt/mpich/bin/mpirun -n 4"));
     }
 
     #[test]
     fn srun_without_mpi_plugin_is_told_the_plugin() {
         let found = launch(&[("SLURM_PROCID", "1"), ("SLURM_STEP_NUM_TASKS", "2")]).unwrap();
-        let message = found.is_wrong_for(1, &Library::parse("Open MPI v5.0.11"), None).unwrap();
+        let message = found
+            .is_wrong_for(1, &Library::parse("Open MPI v5.0.11"), None)
+            .unwrap();
         assert!(message.contains("--mpi=pmix"), "{message}");
     }
 }

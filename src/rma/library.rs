@@ -53,7 +53,11 @@ impl Library {
         });
         let (family, version) = found.unwrap_or((Family::Other, [0; 3]));
         let text = text.lines().next().unwrap_or_default().trim().to_owned();
-        Library { family, version, text }
+        Library {
+            family,
+            version,
+            text,
+        }
     }
 
     /// The library whose `mpi.h` this crate was compiled with, where the header says.
@@ -106,8 +110,13 @@ impl fmt::Display for Library {
 
 /// The first dotted number in `text`, as up to three parts.
 fn first_version(text: &str) -> [u32; 3] {
-    let start = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
-    let number = text[start..].split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or("");
+    let start = text
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number = text[start..]
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or("");
     let mut version = [0; 3];
     for (slot, part) in version.iter_mut().zip(number.split('.')) {
         *slot = part.parse().unwrap_or(0);
@@ -122,10 +131,22 @@ mod tests {
     #[test]
     fn reads_the_texts_of_real_libraries() {
         let cases = [
-            ("Open MPI v5.0.11, package: Open MPI x Distribution, ident: 5.0.11", "Open MPI 5.0.11"),
-            ("MPICH Version:      4.0.2\nMPICH Release date: Thu Apr", "MPICH 4.0.2"),
-            ("MPICH Version:      5.0.2\nMPICH ABI: 17:2:5", "MPICH 5.0.2"),
-            ("Intel(R) MPI Library 2021.18 for Linux* OS", "Intel MPI 2021.18"),
+            (
+                "Open MPI v5.0.11, package: Open MPI x Distribution, ident: 5.0.11",
+                "Open MPI 5.0.11",
+            ),
+            (
+                "MPICH Version:      4.0.2\nMPICH Release date: Thu Apr",
+                "MPICH 4.0.2",
+            ),
+            (
+                "MPICH Version:      5.0.2\nMPICH ABI: 17:2:5",
+                "MPICH 5.0.2",
+            ),
+            (
+                "Intel(R) MPI Library 2021.18 for Linux* OS",
+                "Intel MPI 2021.18",
+            ),
             ("MVAPICH2 Version      :\t2.3.7", "MVAPICH 2.3.7"),
             ("HPE something", "HPE something"),
         ];
@@ -137,9 +158,25 @@ mod tests {
     #[test]
     fn another_major_version_is_noticed_and_a_derivative_is_not() {
         let lib = Library::parse;
-        assert!(lib("Open MPI v4.1.4").differs_from(&lib("Open MPI 5.0.11")).is_some());
-        assert!(lib("Open MPI v5.0.11").differs_from(&lib("Open MPI 5.0.11")).is_none());
-        assert!(lib("MPICH Version: 4.0.2").differs_from(&lib("MPICH 5.0.2")).is_some());
-        assert!(lib("Intel(R) MPI Library 2021.18").differs_from(&lib("MPICH 5.0.2")).is_none());
+        assert!(
+            lib("Open MPI v4.1.4")
+                .differs_from(&lib("Open MPI 5.0.11"))
+                .is_some()
+        );
+        assert!(
+            lib("Open MPI v5.0.11")
+                .differs_from(&lib("Open MPI 5.0.11"))
+                .is_none()
+        );
+        assert!(
+            lib("MPICH Version: 4.0.2")
+                .differs_from(&lib("MPICH 5.0.2"))
+                .is_some()
+        );
+        assert!(
+            lib("Intel(R) MPI Library 2021.18")
+                .differs_from(&lib("MPICH 5.0.2"))
+                .is_none()
+        );
     }
 }

@@ -25,7 +25,7 @@ mod window;
 pub use comm::{Comm, Rank, processor_name};
 pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library};
 pub use error::{Error, ErrorKind, MpiError, Result};
-pub use hints::{Hints, hints_in_use};
+pub use hints::{Hints, whitelisted_hints};
 pub use library::{Family, Library};
 pub use profile::in_region;
 pub use window::{Bits, Counter, Kind, Layout, Region, Slot, Window};

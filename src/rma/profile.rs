@@ -29,5 +29,7 @@ pub fn in_region<T, E: From<super::Error>>(
 fn mark(level: c_int, name: &CStr) -> Result<()> {
     // SAFETY: variadic; both IPM and the standard's own no-op take a level and at most a C string,
     // which lives through the call.
-    check("MPI_Pcontrol", unsafe { ffi::MPI_Pcontrol(level, name.as_ptr()) })
+    check("MPI_Pcontrol", unsafe {
+        ffi::MPI_Pcontrol(level, name.as_ptr())
+    })
 }

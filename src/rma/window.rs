@@ -104,17 +104,28 @@ impl Layout {
     /// Adds `n_words` words of a kind, all zero when the window opens.
     pub fn region<K: Kind>(&mut self, n_words: usize) -> Region<K> {
         let word_bytes = size_of::<K::Word>();
-        let start = self.n_bytes.unwrap_or(0).checked_next_multiple_of(word_bytes);
+        let start = self
+            .n_bytes
+            .unwrap_or(0)
+            .checked_next_multiple_of(word_bytes);
         let end = start.and_then(|start| start.checked_add(n_words.checked_mul(word_bytes)?));
         // A window is addressed by signed displacements, so half the address space is the limit.
         match (start, end.filter(|&end| isize::try_from(end).is_ok())) {
             (Some(start_bytes), Some(end)) => {
                 self.n_bytes = Some(end);
-                Region { start_bytes, n_words, kind: PhantomData }
+                Region {
+                    start_bytes,
+                    n_words,
+                    kind: PhantomData,
+                }
             }
             _ => {
                 self.too_large = true;
-                Region { start_bytes: 0, n_words: 0, kind: PhantomData }
+                Region {
+                    start_bytes: 0,
+                    n_words: 0,
+                    kind: PhantomData,
+                }
             }
         }
     }
@@ -147,7 +158,7 @@ impl<'mpi> Window<'mpi> {
     /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all ranks, before anything is allocated), or
     /// what MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
-        Self::open_with_hints(comm, home, layout, Hints::Measured)
+        Self::open_with_hints(comm, home, layout, Hints::default())
     }
 
     /// [`open`](Window::open) with a choice of hints, for measuring what they bring.
@@ -164,7 +175,11 @@ impl<'mpi> Window<'mpi> {
             return Err(ErrorKind::WindowTooLarge.into());
         }
         if !(0..comm.size()).contains(&home) {
-            return Err(ErrorKind::NoSuchRank { rank: home, size: comm.size() }.into());
+            return Err(ErrorKind::NoSuchRank {
+                rank: home,
+                size: comm.size(),
+            }
+            .into());
         }
         let n_bytes = layout.n_bytes.unwrap_or(0);
         let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
@@ -197,7 +212,15 @@ impl<'mpi> Window<'mpi> {
         let landing = NonNull::from(Box::leak(Box::<Landing>::default()));
         let own_rank = comm.rank();
         let handles = Handles::of_library();
-        let window = Window { raw, home, own_rank, n_bytes, landing, handles, mpi: PhantomData };
+        let window = Window {
+            raw,
+            home,
+            own_rank,
+            n_bytes,
+            landing,
+            handles,
+            mpi: PhantomData,
+        };
         if own_rank == home {
             window.clear()?;
         }
@@ -289,7 +312,9 @@ impl<'mpi> Window<'mpi> {
     pub fn close(mut self) -> Result<()> {
         // MPI semantics: unlock_all completes all operations of this epoch, at origin and target.
         // SAFETY: live window with the epoch open since `open`.
-        check("MPI_Win_unlock_all", unsafe { ffi::MPI_Win_unlock_all(self.raw) })?;
+        check("MPI_Win_unlock_all", unsafe {
+            ffi::MPI_Win_unlock_all(self.raw)
+        })?;
         // SAFETY: live window, no epoch open, freed once since `self` is consumed.
         check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })?;
         // SAFETY: from `Box::leak` in `open`, freed only here, and every operation is complete.
@@ -302,7 +327,9 @@ impl<'mpi> Window<'mpi> {
     #[inline(always)]
     pub(super) fn flush(&self) -> Result<()> {
         // SAFETY: live window, within the epoch.
-        check("MPI_Win_flush", unsafe { ffi::MPI_Win_flush(self.home, self.raw) })
+        check("MPI_Win_flush", unsafe {
+            ffi::MPI_Win_flush(self.home, self.raw)
+        })
     }
 
     /// Panics unless `region` lies within this window; a region of another window's layout may not.
@@ -325,8 +352,10 @@ impl<'mpi> Window<'mpi> {
     }
 
     #[inline(always)]
-    pub(super) fn landing(&self) -> NonNull<Landing> {
-        self.landing
+    pub(super) fn landing(&self) -> &Landing {
+        // SAFETY: from `Box::leak` in `open`, freed in `close` alone, which consumes the window; what
+        // MPI writes lies behind `UnsafeCell`.
+        unsafe { self.landing.as_ref() }
     }
 }
 
@@ -355,7 +384,14 @@ mod tests {
         let slots = layout.region::<Slot>(3);
         let counter = layout.region::<Counter>(1);
         let bits = layout.region::<Bits>(2);
-        assert_eq!((slots.displacement(2), counter.displacement(0), bits.displacement(1)), (8, 16, 32));
+        assert_eq!(
+            (
+                slots.displacement(2),
+                counter.displacement(0),
+                bits.displacement(1)
+            ),
+            (8, 16, 32)
+        );
         assert_eq!((layout.n_bytes, layout.too_large), (Some(40), false));
     }
 

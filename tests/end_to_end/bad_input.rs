@@ -18,15 +18,27 @@ const BAD: &[(&str, &str)] = &[
     ("play rma --think-per-rank 5", "'5' is no duration"),
     ("play rma --straggler 1:5ms", "expected RANK=DURATION"),
     ("play rma --claim-with hope", "'hope'"),
-    ("play collective --claim-with fetch-and-op", "unexpected argument '--claim-with'"),
-    ("play rma --frobnicate", "unexpected argument '--frobnicate'"),
+    (
+        "play collective --claim-with fetch-and-op",
+        "unexpected argument '--claim-with'",
+    ),
+    (
+        "play rma --frobnicate",
+        "unexpected argument '--frobnicate'",
+    ),
     ("play rma --quiet --verbose", "cannot be used with"),
     ("play both", "'both'"),
     ("play", "Usage: onesided play"),
     ("frobnicate", "'frobnicate'"),
     // Known only when the number of ranks is.
-    ("play rma --straggler 4=5ms", "--straggler names rank 4, and the ranks are 0 to 3"),
-    ("play collective --straggler 0=1ms --straggler 99=1ms", "names rank 99"),
+    (
+        "play rma --straggler 4=5ms",
+        "--straggler names rank 4, and the ranks are 0 to 3",
+    ),
+    (
+        "play collective --straggler 0=1ms --straggler 99=1ms",
+        "names rank 99",
+    ),
 ];
 
 #[test]
@@ -35,21 +47,36 @@ fn bad_arguments_get_one_message_and_exit_code_2_from_the_whole_job() {
         let ended = onesided(4, args).deadline(Duration::from_secs(20)).run();
         assert!(!ended.timed_out, "{args}: {ended:#?}");
         assert_eq!(ended.code, Some(2), "{args}: {ended:#?}");
-        assert_eq!(ended.stderr.matches(expected).count(), 1, "'{expected}' once for '{args}': {ended:#?}");
+        assert_eq!(
+            ended.stderr.matches(expected).count(),
+            1,
+            "'{expected}' once for '{args}': {ended:#?}"
+        );
         assert_eq!(ended.stdout, "", "{args}");
         assert!(!ended.stderr.contains("panicked"), "{args}: {ended:#?}");
     }
 }
 
 fn alone(args: &str) -> Output {
-    Command::new(ONESIDED).args(args.split_whitespace()).output().expect("the program starts")
+    Command::new(ONESIDED)
+        .args(args.split_whitespace())
+        .output()
+        .expect("the program starts")
 }
 
 #[test]
 fn help_is_printed_once_and_is_no_error() {
     let ended = onesided(4, "play rma --help").run().expect_success();
     assert_eq!(ended.stdout.matches("Usage:").count(), 1, "{ended:#?}");
-    assert_eq!(onesided(2, "--version").run().expect_success().stdout.lines().count(), 1);
+    assert_eq!(
+        onesided(2, "--version")
+            .run()
+            .expect_success()
+            .stdout
+            .lines()
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -71,7 +98,10 @@ fn compare_says_in_one_line_what_is_wrong_with_a_file() {
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
-        assert!(message.contains(expected) && message.contains(&file), "{message}");
+        assert!(
+            message.contains(expected) && message.contains(&file),
+            "{message}"
+        );
         assert!(output.stdout.is_empty());
     }
 }
@@ -79,8 +109,15 @@ fn compare_says_in_one_line_what_is_wrong_with_a_file() {
 /// A full disk is not silent: the result could not be printed, and the exit code says so.
 #[test]
 fn a_result_that_cannot_be_printed_is_an_error() {
-    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has /dev/full");
-    let output = Command::new(ONESIDED).args(["play", "rma"]).stdout(full).output().unwrap();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has /dev/full");
+    let output = Command::new(ONESIDED)
+        .args(["play", "rma"])
+        .stdout(full)
+        .output()
+        .unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("cannot print the result"), "{message}");
@@ -91,7 +128,16 @@ fn a_bad_rust_log_is_said_once_and_does_not_stop_the_game() {
     let job = onesided(3, "play rma --quiet").env("RUST_LOG", "onesided=loud,=,");
     let ended = job.run().expect_success();
     assert_eq!(ended.stderr.matches("RUST_LOG").count(), 1, "{ended:#?}");
-    let ended = onesided(2, "play rma --format json").env("RUST_LOG", "onesided=debug").run().expect_success();
-    assert!(ended.stderr.contains("game over"), "diagnostics go to stderr: {ended:#?}");
-    assert!(serde_json::from_str::<serde_json::Value>(&ended.stdout).is_ok(), "and not to stdout");
+    let ended = onesided(2, "play rma --format json")
+        .env("RUST_LOG", "onesided=debug")
+        .run()
+        .expect_success();
+    assert!(
+        ended.stderr.contains("game over"),
+        "diagnostics go to stderr: {ended:#?}"
+    );
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).is_ok(),
+        "and not to stdout"
+    );
 }

@@ -12,10 +12,22 @@ use crate::{ONESIDED, onesided};
 
 /// Functions that neither communicate nor wait, and are not counted.
 const LOCAL: &[&str] = &[
-    "MPI_Abort", "MPI_Comm_rank", "MPI_Comm_set_errhandler", "MPI_Comm_size", "MPI_Comm_test_inter",
-    "MPI_Error_class", "MPI_Error_string", "MPI_Finalized", "MPI_Get_library_version",
-    "MPI_Get_processor_name", "MPI_Info_create", "MPI_Info_free", "MPI_Info_set", "MPI_Init_thread",
-    "MPI_Initialized", "MPI_Win_set_errhandler",
+    "MPI_Abort",
+    "MPI_Comm_rank",
+    "MPI_Comm_set_errhandler",
+    "MPI_Comm_size",
+    "MPI_Comm_test_inter",
+    "MPI_Error_class",
+    "MPI_Error_string",
+    "MPI_Finalized",
+    "MPI_Get_library_version",
+    "MPI_Get_processor_name",
+    "MPI_Info_create",
+    "MPI_Info_free",
+    "MPI_Info_set",
+    "MPI_Init_thread",
+    "MPI_Initialized",
+    "MPI_Win_set_errhandler",
 ];
 
 /// The counting library, compiled once with the wrapper of this MPI.
@@ -37,11 +49,20 @@ fn counter() -> &'static Path {
 
 /// The MPI functions that a file defines or imports.
 fn mpi_symbols(file: &Path, which: &str) -> BTreeSet<String> {
-    let output = Command::new("nm").args(["-D", which]).arg(file).output().expect("nm runs");
+    let output = Command::new("nm")
+        .args(["-D", which])
+        .arg(file)
+        .output()
+        .expect("nm runs");
     assert!(output.status.success(), "nm reads {}", file.display());
     let text = String::from_utf8(output.stdout).expect("names are plain");
-    let names = text.lines().filter_map(|line| line.split_whitespace().last());
-    names.filter(|name| name.starts_with("MPI_")).map(str::to_owned).collect()
+    let names = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().last());
+    names
+        .filter(|name| name.starts_with("MPI_"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What one rank called: function to (in games, elsewhere), and in how many games.
@@ -53,7 +74,9 @@ struct Counts {
 impl Counts {
     fn in_games(&self) -> BTreeMap<&str, u64> {
         let called = self.calls.iter().filter(|(_, (in_games, _))| *in_games > 0);
-        called.map(|(name, (in_games, _))| (name.as_str(), *in_games)).collect()
+        called
+            .map(|(name, (in_games, _))| (name.as_str(), *in_games))
+            .collect()
     }
 }
 
@@ -73,12 +96,19 @@ fn play(n_ranks: u32, args: &str) -> (Value, Vec<Counts>) {
             other => panic!("the first line counts games: {other:?}"),
         };
         let calls = lines.map(|line| match line.as_slice() {
-            [name, in_games, elsewhere] => {
-                (name.to_string(), (in_games.parse().expect("a number"), elsewhere.parse().expect("a number")))
-            }
+            [name, in_games, elsewhere] => (
+                name.to_string(),
+                (
+                    in_games.parse().expect("a number"),
+                    elsewhere.parse().expect("a number"),
+                ),
+            ),
             other => panic!("a line of counts: {other:?}"),
         });
-        Counts { n_games, calls: calls.collect() }
+        Counts {
+            n_games,
+            calls: calls.collect(),
+        }
     });
     let document = serde_json::from_str(&ended.stdout).expect("stdout is one JSON document");
     (document, counts.collect())
@@ -87,34 +117,58 @@ fn play(n_ranks: u32, args: &str) -> (Value, Vec<Counts>) {
 #[test]
 fn nothing_that_the_program_calls_goes_uncounted() {
     let mut uncounted = mpi_symbols(Path::new(ONESIDED), "--undefined-only");
-    assert!(uncounted.contains("MPI_Fetch_and_op"), "nm sees what the program imports: {uncounted:?}");
+    assert!(
+        uncounted.contains("MPI_Fetch_and_op"),
+        "nm sees what the program imports: {uncounted:?}"
+    );
     for counted in mpi_symbols(counter(), "--defined-only") {
         uncounted.remove(&counted);
     }
     uncounted.retain(|name| !LOCAL.contains(&name.as_str()));
-    assert!(uncounted.is_empty(), "count these, or say why they are local: {uncounted:?}");
+    assert!(
+        uncounted.is_empty(),
+        "count these, or say why they are local: {uncounted:?}"
+    );
 }
 
 /// No collective, no message, nothing but atomics and their flushes; and of those as many as the
 /// summary says.
 #[test]
 fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
-    for (method, digits) in [("fetch-and-op", 9), ("fetch-and-op", 150), ("compare-and-swap", 9)] {
-        let args = format!("rma --claim-with {method} --digits {digits} --games 5 --think uniform:0s..1ms");
+    for (method, digits) in [
+        ("fetch-and-op", 9),
+        ("fetch-and-op", 150),
+        ("compare-and-swap", 9),
+    ] {
+        let args = format!(
+            "rma --claim-with {method} --digits {digits} --games 5 --think uniform:0s..1ms"
+        );
         let (document, counts) = play(4, &args);
         for (rank, counts) in counts.iter().enumerate() {
             assert_eq!(counts.n_games, 5, "rank {rank}");
             let mut in_games = counts.in_games();
             let of = |calls: &BTreeMap<&str, u64>, name| calls.get(name).copied().unwrap_or(0);
             let atomics = of(&in_games, "MPI_Fetch_and_op") + of(&in_games, "MPI_Compare_and_swap");
-            assert_eq!(document["per_rank"][rank]["operations"], atomics, "rank {rank} {args}");
+            assert_eq!(
+                document["per_rank"][rank]["operations"], atomics,
+                "rank {rank} {args}"
+            );
             let flushes = of(&in_games, "MPI_Win_flush");
-            assert!(0 < flushes && flushes <= atomics, "rank {rank}: {flushes} for {atomics}");
+            assert!(
+                0 < flushes && flushes <= atomics,
+                "rank {rank}: {flushes} for {atomics}"
+            );
             for atomic in ["MPI_Fetch_and_op", "MPI_Compare_and_swap", "MPI_Win_flush"] {
                 in_games.remove(atomic);
             }
-            assert!(in_games.is_empty(), "rank {rank} also called {in_games:?} in {args}");
-            assert!(counts.calls["MPI_Barrier"].1 >= 5, "the barriers before games are seen elsewhere");
+            assert!(
+                in_games.is_empty(),
+                "rank {rank} also called {in_games:?} in {args}"
+            );
+            assert!(
+                counts.calls["MPI_Barrier"].1 >= 5,
+                "the barriers before games are seen elsewhere"
+            );
         }
     }
 }
@@ -125,7 +179,11 @@ fn a_collective_game_calls_one_allreduce_a_round_and_nothing_else() {
     let (document, counts) = play(3, "collective --games 2");
     let rounds = document["rounds"].as_u64().expect("a number of rounds");
     for (rank, counts) in counts.iter().enumerate() {
-        assert_eq!(counts.in_games(), BTreeMap::from([("MPI_Allreduce", rounds)]), "rank {rank}");
+        assert_eq!(
+            counts.in_games(),
+            BTreeMap::from([("MPI_Allreduce", rounds)]),
+            "rank {rank}"
+        );
         let of_rank = &document["per_rank"][rank];
         let steps = of_rank["guesses"].as_u64().unwrap() + of_rank["points"].as_u64().unwrap();
         assert_eq!(steps, rounds, "rank {rank}");
@@ -138,7 +196,13 @@ fn a_watched_game_adds_messages_only() {
     let (_, counts) = play(3, "rma --verbose");
     for (rank, counts) in counts.iter().enumerate() {
         let mut in_games = counts.in_games();
-        for expected in ["MPI_Fetch_and_op", "MPI_Win_flush", "MPI_Send", "MPI_Recv", "MPI_Iprobe"] {
+        for expected in [
+            "MPI_Fetch_and_op",
+            "MPI_Win_flush",
+            "MPI_Send",
+            "MPI_Recv",
+            "MPI_Iprobe",
+        ] {
             in_games.remove(expected);
         }
         assert!(in_games.is_empty(), "rank {rank}: {in_games:?}");

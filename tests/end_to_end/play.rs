@@ -9,7 +9,9 @@ use crate::onesided;
 
 /// Plays and returns the document, which is all of stdout and fits the schema.
 fn play_json(n_ranks: u32, args: &str) -> Value {
-    let ended = onesided(n_ranks, &format!("play {args} --format json")).run().expect_success();
+    let ended = onesided(n_ranks, &format!("play {args} --format json"))
+        .run()
+        .expect_success();
     let document: Value = serde_json::from_str(&ended.stdout).expect("stdout is one JSON document");
     assert_fits_schema(&document);
     document
@@ -18,13 +20,19 @@ fn play_json(n_ranks: u32, args: &str) -> Value {
 fn assert_fits_schema(document: &Value) {
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
-    let errors: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(document)
+        .map(|error| error.to_string())
+        .collect();
     assert!(errors.is_empty(), "{errors:?} in {document:#}");
 }
 
 fn sum(document: &Value, field: &str) -> u64 {
     let ranks = document["per_rank"].as_array().expect("a list of ranks");
-    ranks.iter().map(|rank| rank[field].as_u64().expect("a count")).sum()
+    ranks
+        .iter()
+        .map(|rank| rank[field].as_u64().expect("a count"))
+        .sum()
 }
 
 #[test]
@@ -35,13 +43,23 @@ fn one_sided_documents_fit_the_schema_and_add_up() {
             assert_eq!(document["version"], "rma");
             assert_eq!(document["claim_with"], method);
             assert_eq!(document["ranks"], n_ranks);
-            assert_eq!((&document["digits"], &document["games"], &document["seed"]), (&9.into(), &1.into(), &11.into()));
-            assert_eq!((&document["points_total"], &document["double_scores"]), (&9.into(), &0.into()));
+            assert_eq!(
+                (&document["digits"], &document["games"], &document["seed"]),
+                (&9.into(), &1.into(), &11.into())
+            );
+            assert_eq!(
+                (&document["points_total"], &document["double_scores"]),
+                (&9.into(), &0.into())
+            );
             assert_eq!(document["rounds"], Value::Null);
-            let claimed: BTreeMap<u32, u32> = serde_json::from_value(document["claimed"].clone()).unwrap();
+            let claimed: BTreeMap<u32, u32> =
+                serde_json::from_value(document["claimed"].clone()).unwrap();
             assert!(claimed.keys().copied().eq(1..=9), "{claimed:?}");
             for rank in document["per_rank"].as_array().unwrap() {
-                let won = claimed.values().filter(|&&owner| rank["rank"] == owner).count();
+                let won = claimed
+                    .values()
+                    .filter(|&&owner| rank["rank"] == owner)
+                    .count();
                 assert_eq!(rank["points"], won, "owners and points agree");
             }
         }
@@ -52,7 +70,10 @@ fn one_sided_documents_fit_the_schema_and_add_up() {
 fn collective_documents_fit_the_schema_and_are_in_lockstep() {
     for n_ranks in [1, 2, 4] {
         let document = play_json(n_ranks, "collective --seed 5");
-        assert_eq!((&document["version"], &document["claim_with"]), (&"collective".into(), &Value::Null));
+        assert_eq!(
+            (&document["version"], &document["claim_with"]),
+            (&"collective".into(), &Value::Null)
+        );
         let points = document["points_total"].as_u64().unwrap();
         assert_eq!(document["double_scores"], points - 9);
         assert_eq!(sum(&document, "points"), points);
@@ -66,7 +87,10 @@ fn collective_documents_fit_the_schema_and_are_in_lockstep() {
             None => BTreeMap::new(),
         };
         let extra: usize = doubles.values().map(|ranks| ranks.len() - 1).sum();
-        assert_eq!(document["double_scores"], extra, "each double score is named");
+        assert_eq!(
+            document["double_scores"], extra,
+            "each double score is named"
+        );
     }
 }
 
@@ -74,42 +98,76 @@ fn collective_documents_fit_the_schema_and_are_in_lockstep() {
 #[test]
 fn lockstep_scores_digits_twice_and_one_sided_does_not() {
     let collective = play_json(4, "collective --seed 1 --games 3");
-    assert!(collective["double_scores"].as_u64().unwrap() > 0, "{collective:#}");
+    assert!(
+        collective["double_scores"].as_u64().unwrap() > 0,
+        "{collective:#}"
+    );
     let one_sided = play_json(4, "rma --seed 1 --games 3");
-    assert_eq!((&one_sided["double_scores"], &one_sided["points_total"]), (&0.into(), &27.into()));
-    assert!(one_sided.get("claimed").is_none(), "left out with several games");
+    assert_eq!(
+        (&one_sided["double_scores"], &one_sided["points_total"]),
+        (&0.into(), &27.into())
+    );
+    assert!(
+        one_sided.get("claimed").is_none(),
+        "left out with several games"
+    );
 }
 
 /// The post's experiment in small: lockstep gives the fast rank no more guesses, one-sided does.
 #[test]
 fn fast_ranks_guess_more_only_without_lockstep() {
     let think = "--think 4ms --think-per-rank 40ms --seed 2";
-    let guesses = |document: &Value, rank: usize| document["per_rank"][rank]["guesses"].as_u64().unwrap();
+    let guesses =
+        |document: &Value, rank: usize| document["per_rank"][rank]["guesses"].as_u64().unwrap();
     let collective = play_json(3, &format!("collective {think}"));
     let (fast, slow) = (guesses(&collective, 0), guesses(&collective, 2));
-    assert!(fast <= slow + 9 && slow <= fast + 9, "no more apart than points allow: {fast}, {slow}");
+    assert!(
+        fast <= slow + 9 && slow <= fast + 9,
+        "no more apart than points allow: {fast}, {slow}"
+    );
     let one_sided = play_json(3, &format!("rma {think} --games 2"));
     let (fast, slow) = (guesses(&one_sided, 0), guesses(&one_sided, 2));
     // 4 ms against 84 ms: 21 to 1, less what the last guess of the slow rank rounds up.
     assert!(fast >= 3 * slow, "{fast} guesses to {slow}");
     let of_rank_0 = &one_sided["per_rank"][0];
     let think_s = of_rank_0["think_s"].as_f64().unwrap();
-    assert!(think_s >= 0.004 * fast as f64, "{think_s} s for {fast} guesses of 4 ms");
+    assert!(
+        think_s >= 0.004 * fast as f64,
+        "{think_s} s for {fast} guesses of 4 ms"
+    );
     assert!(think_s <= of_rank_0["play_s"].as_f64().unwrap());
 }
 
 #[test]
 fn the_text_summary_is_printed_once_with_a_row_a_rank() {
-    let ended = onesided(3, "play rma --seed 9 --games 2").run().expect_success();
+    let ended = onesided(3, "play rma --seed 9 --games 2")
+        .run()
+        .expect_success();
     let lines: Vec<&str> = ended.stdout.lines().collect();
-    assert!(lines[0].starts_with("one-sided by fetch-and-op: 2 games of digits 1 to 9, 3 ranks"), "{ended:#?}");
+    assert!(
+        lines[0].starts_with("one-sided by fetch-and-op: 2 games of digits 1 to 9, 3 ranks"),
+        "{ended:#?}"
+    );
     for part in ["seed 9", "think time 0"] {
         assert!(lines[0].contains(part), "{part} in {}", lines[0]);
     }
     let library = onesided::rma::library().unwrap().to_string();
-    assert!(lines[0].ends_with(&library), "the library at run time is the one built against: {}", lines[0]);
-    let row = |name: &str| lines.iter().filter(|line| line.starts_with(&format!("  {name:<6}"))).count();
-    assert_eq!([row("0"), row("1"), row("2"), row("3"), row("all")], [1, 1, 1, 0, 1], "{ended:#?}");
+    assert!(
+        lines[0].ends_with(&library),
+        "the library at run time is the one built against: {}",
+        lines[0]
+    );
+    let row = |name: &str| {
+        lines
+            .iter()
+            .filter(|line| line.starts_with(&format!("  {name:<6}")))
+            .count()
+    };
+    assert_eq!(
+        [row("0"), row("1"), row("2"), row("3"), row("all")],
+        [1, 1, 1, 0, 1],
+        "{ended:#?}"
+    );
     assert_eq!(ended.stdout.matches("double scores 0").count(), 1);
 }
 
@@ -138,12 +196,24 @@ fn every_guess_and_score_is_a_whole_line_in_the_words_of_the_original() {
     for version in ["rma", "collective"] {
         let args = format!("play {version} --digits 40 --seed 3 --verbose --format json");
         let ended = onesided(4, &args).run().expect_success();
-        let document: Value = serde_json::from_str(&ended.stdout).expect("stdout is the document alone");
+        let document: Value =
+            serde_json::from_str(&ended.stdout).expect("stdout is the document alone");
         let (mut guesses, mut points, mut finals) = ([0u64; 4], [0u64; 4], [None; 4]);
         for line in ended.stderr.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
-                ["rank", rank, "guessed", digit, "on", "guess", guess, "has", so_far, "points"] => {
+                [
+                    "rank",
+                    rank,
+                    "guessed",
+                    digit,
+                    "on",
+                    "guess",
+                    guess,
+                    "has",
+                    so_far,
+                    "points",
+                ] => {
                     let rank: usize = rank.parse().unwrap();
                     guesses[rank] += 1;
                     assert_eq!(*guess, format!("{};", guesses[rank]), "{line}");
@@ -155,16 +225,32 @@ fn every_guess_and_score_is_a_whole_line_in_the_words_of_the_original() {
                     points[rank] += 1;
                     assert_eq!(*guess, format!("guess{}", guesses[rank]), "{line}");
                 }
-                ["rank", rank, "got", points, "points", "with", guesses, "guesses"] => {
+                [
+                    "rank",
+                    rank,
+                    "got",
+                    points,
+                    "points",
+                    "with",
+                    guesses,
+                    "guesses",
+                ] => {
                     let rank: usize = rank.parse().unwrap();
                     let tally: (u64, u64) = (guesses.parse().unwrap(), points.parse().unwrap());
                     assert!(finals[rank].replace(tally).is_none(), "{line}");
                 }
-                _ => panic!("not a whole line of the original: '{line}'\n{}", ended.stderr),
+                _ => panic!(
+                    "not a whole line of the original: '{line}'\n{}",
+                    ended.stderr
+                ),
             }
         }
         for rank in 0..4 {
-            assert_eq!(finals[rank], Some((guesses[rank], points[rank])), "rank {rank}");
+            assert_eq!(
+                finals[rank],
+                Some((guesses[rank], points[rank])),
+                "rank {rank}"
+            );
             assert_eq!(document["per_rank"][rank]["guesses"], guesses[rank]);
             assert_eq!(document["per_rank"][rank]["points"], points[rank]);
         }
@@ -173,10 +259,18 @@ fn every_guess_and_score_is_a_whole_line_in_the_words_of_the_original() {
 
 #[test]
 fn with_text_the_lines_come_before_the_summary_on_stdout() {
-    let ended = onesided(2, "play rma --verbose --seed 4").run().expect_success();
+    let ended = onesided(2, "play rma --verbose --seed 4")
+        .run()
+        .expect_success();
     let first = ended.stdout.lines().next().unwrap();
-    assert!(first.starts_with("rank ") && first.contains(" guessed "), "{first}");
-    assert!(ended.stdout.contains("\none-sided by fetch-and-op"), "{ended:#?}");
+    assert!(
+        first.starts_with("rank ") && first.contains(" guessed "),
+        "{first}"
+    );
+    assert!(
+        ended.stdout.contains("\none-sided by fetch-and-op"),
+        "{ended:#?}"
+    );
 }
 
 /// Both documents put side by side, as `just demo` does.
@@ -191,10 +285,29 @@ fn both_versions_side_by_side_answer_the_question() {
         std::fs::write(&path, document.to_string()).unwrap();
         paths.push(path);
     }
-    let output = std::process::Command::new(crate::ONESIDED).arg("compare").args(&paths).output().unwrap();
+    let output = std::process::Command::new(crate::ONESIDED)
+        .arg("compare")
+        .args(&paths)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let sentence = text.lines().last().unwrap();
-    assert!(sentence.starts_with("In lockstep the fast rank 0 got "), "{sentence}");
-    assert!(sentence.contains("guesses + points is ") && sentence.contains("times sooner"), "{sentence}");
+    let output = std::process::Command::new(crate::ONESIDED)
+        .args(["compare", "--format", "json"])
+        .args(&paths)
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(document["sentence"], sentence);
+    assert_eq!(document["verdict"]["extremes"]["slow"], 2);
+    assert_eq!(document["one_sided"]["version"], "rma");
+    assert!(
+        sentence.starts_with("In lockstep the fast rank 0 got "),
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains("guesses + points is ") && sentence.contains("times sooner"),
+        "{sentence}"
+    );
 }

@@ -9,14 +9,28 @@ use crate::{ONESIDED, onesided, support};
 
 #[test]
 fn alone_it_plays_as_one_rank_and_says_how_to_start_more() {
-    let output = Command::new(ONESIDED).args(["play", "rma"]).output().unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let output = Command::new(ONESIDED)
+        .args(["play", "rma"])
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
     assert!(output.status.success(), "{stderr}");
     assert!(stdout.contains("1 rank,"), "{stdout}");
-    assert!(stderr.contains("playing as one rank") && stderr.contains("-n 4 onesided play"), "{stderr}");
-    let output = Command::new(ONESIDED).args(["play", "rma", "--quiet"]).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(
+        stderr.contains("playing as one rank") && stderr.contains("-n 4 onesided play"),
+        "{stderr}"
+    );
+    let output = Command::new(ONESIDED)
+        .args(["play", "rma", "--quiet"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
 }
 
 /// A launcher of the other family, where one is installed.
@@ -25,13 +39,18 @@ fn launcher_of_other_family() -> Option<PathBuf> {
         Family::OpenMpi => "mpirun.mpich",
         _ => "mpirun.openmpi",
     };
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
 }
 
 /// Whether a test that needs something that is not here may be passed over: not where
 /// `ONESIDED_SKIP=forbidden` says that everything is here.
 pub fn skip(what: &str) {
-    assert!(std::env::var("ONESIDED_SKIP").as_deref() != Ok("forbidden"), "not to be skipped: {what}");
+    assert!(
+        std::env::var("ONESIDED_SKIP").as_deref() != Ok("forbidden"),
+        "not to be skipped: {what}"
+    );
     println!("SKIPPED: {what}");
 }
 
@@ -43,9 +62,19 @@ fn the_launcher_of_another_library_is_noticed_once_and_the_right_one_named() {
     let ended = onesided(3, "play rma").launcher(&launcher).run();
     assert!(!ended.timed_out, "{ended:#?}");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
-    assert_eq!(ended.stderr.matches("started 3 processes, but each of them is alone").count(), 1, "{ended:#?}");
+    assert_eq!(
+        ended
+            .stderr
+            .matches("started 3 processes, but each of them is alone")
+            .count(),
+        1,
+        "{ended:#?}"
+    );
     let right = support::launcher().display().to_string();
-    assert!(ended.stderr.contains(&format!("`{right} -n 3")), "{right} in {ended:#?}");
+    assert!(
+        ended.stderr.contains(&format!("`{right} -n 3")),
+        "{right} in {ended:#?}"
+    );
     assert_eq!(ended.stdout, "", "no game is played: {ended:#?}");
 }
 
@@ -59,22 +88,39 @@ fn singletons_of_srun_are_noticed() {
             .env("SLURM_STEP_NUM_TASKS", "2")
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (code, message) = task("0");
     assert_eq!(code, Some(2), "{message}");
-    assert!(message.contains("srun") && message.contains("--mpi="), "{message}");
-    assert_eq!(task("1"), (Some(0), String::new()), "said by the first task alone");
+    assert!(
+        message.contains("srun") && message.contains("--mpi="),
+        "{message}"
+    );
+    assert_eq!(
+        task("1"),
+        (Some(0), String::new()),
+        "said by the first task alone"
+    );
 }
 
 /// The library that is loaded is the one that was built against, with nothing in the environment that
 /// would help the linker find it.
 #[test]
 fn the_library_that_was_built_against_is_found_without_help() {
-    let built = rma::Library::built_against().expect("both families name themselves in their headers");
-    let output = Command::new("ldd").arg(ONESIDED).env_remove("LD_LIBRARY_PATH").output().unwrap();
+    let built =
+        rma::Library::built_against().expect("both families name themselves in their headers");
+    let output = Command::new("ldd")
+        .arg(ONESIDED)
+        .env_remove("LD_LIBRARY_PATH")
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let loaded = text.lines().find_map(|line| line.trim().strip_prefix("libmpi.so"));
+    let loaded = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("libmpi.so"));
     let loaded = loaded.and_then(|line| line.split(" => ").nth(1)?.split(' ').next());
     let loaded = loaded.unwrap_or_else(|| panic!("libmpi is found: {text}"));
     assert!(Path::new(loaded).is_file(), "{loaded}");
@@ -92,7 +138,8 @@ fn the_library_that_was_built_against_is_found_without_help() {
 /// Another library of the same soname, put in the way on purpose, is not loaded silently.
 #[test]
 fn another_library_of_the_same_name_is_not_loaded_silently() {
-    let built = rma::Library::built_against().expect("both families name themselves in their headers");
+    let built =
+        rma::Library::built_against().expect("both families name themselves in their headers");
     // The other version of the same family that `just mpi=… test` sets up, where it has been.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let other = match built.to_string().as_str() {
@@ -101,7 +148,11 @@ fn another_library_of_the_same_name_is_not_loaded_silently() {
         name if name.starts_with("MPICH 4") => root.join("target/mpi/mpich5/lib"),
         _ => PathBuf::from("/usr/lib/x86_64-linux-gnu"),
     };
-    let soname = if built.to_string().starts_with("Open MPI") { "libmpi.so.40" } else { "libmpi.so.12" };
+    let soname = if built.to_string().starts_with("Open MPI") {
+        "libmpi.so.40"
+    } else {
+        "libmpi.so.12"
+    };
     if !other.join(soname).exists() && !other.join("libmpich.so.12").exists() {
         return skip("no other library of the same soname is installed");
     }
@@ -113,5 +164,8 @@ fn another_library_of_the_same_name_is_not_loaded_silently() {
     let message = String::from_utf8(output.stderr).unwrap();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let said = message.contains(&format!("built against {built}, but")) || !output.status.success();
-    assert!(document["mpi_library"] == built.to_string() || said, "{document:#} {message}");
+    assert!(
+        document["mpi_library"] == built.to_string() || said,
+        "{document:#} {message}"
+    );
 }

@@ -9,15 +9,42 @@ use crate::harness::Body;
 use crate::windows::gather_numbers;
 
 pub const BODIES: &[Body] = &[
-    Body { name: "boards::bits::every_item_is_won_once", run: |comm| won_once(comm, BitBoard::open) },
-    Body { name: "boards::slots::every_item_is_won_once", run: |comm| won_once(comm, SlotBoard::open) },
-    Body { name: "boards::bits::the_home_rank_may_wait_or_compute", run: |comm| home_away(comm, BitBoard::open) },
-    Body { name: "boards::slots::the_home_rank_may_wait_or_compute", run: |comm| home_away(comm, SlotBoard::open) },
-    Body { name: "boards::bits::what_is_known_is_true", run: |comm| knowledge(comm, BitBoard::open) },
-    Body { name: "boards::slots::what_is_known_is_true", run: |comm| knowledge(comm, SlotBoard::open) },
-    Body { name: "boards::bits::a_cleared_board_is_as_new", run: |comm| cleared(comm, BitBoard::open) },
-    Body { name: "boards::slots::a_cleared_board_is_as_new", run: |comm| cleared(comm, SlotBoard::open) },
-    Body { name: "boards::losers_learn_the_owner", run: owners },
+    Body {
+        name: "boards::bits::every_item_is_won_once",
+        run: |comm| won_once(comm, BitBoard::open),
+    },
+    Body {
+        name: "boards::slots::every_item_is_won_once",
+        run: |comm| won_once(comm, SlotBoard::open),
+    },
+    Body {
+        name: "boards::bits::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, BitBoard::open),
+    },
+    Body {
+        name: "boards::slots::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, SlotBoard::open),
+    },
+    Body {
+        name: "boards::bits::what_is_known_is_true",
+        run: |comm| knowledge(comm, BitBoard::open),
+    },
+    Body {
+        name: "boards::slots::what_is_known_is_true",
+        run: |comm| knowledge(comm, SlotBoard::open),
+    },
+    Body {
+        name: "boards::bits::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, BitBoard::open),
+    },
+    Body {
+        name: "boards::slots::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, SlotBoard::open),
+    },
+    Body {
+        name: "boards::losers_learn_the_owner",
+        run: owners,
+    },
 ];
 
 type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
@@ -34,7 +61,11 @@ fn assert_each_won_once<B: Board>(comm: &Comm<'_>, board: &B, won: &[u64]) {
     if let Some(owners) = account.owners {
         for (item, owner) in owners.iter().enumerate() {
             let is_mine = *owner == Some(comm.rank());
-            assert_eq!(is_mine, won.contains(&(item as u64)), "owner of {item} is {owner:?}");
+            assert_eq!(
+                is_mine,
+                won.contains(&(item as u64)),
+                "owner of {item} is {owner:?}"
+            );
         }
     }
     if let Some(mut all) = gather_numbers(comm, won) {
@@ -71,7 +102,10 @@ fn won_once<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
             std::thread::sleep(Duration::from_micros(100));
             board.look().unwrap();
         }
-        assert!(board.all_known_claimed(), "every item was claimed by this rank or before it");
+        assert!(
+            board.all_known_claimed(),
+            "every item was claimed by this rank or before it"
+        );
         assert_each_won_once(comm, &board, &won);
         board.close().unwrap();
     }
@@ -110,15 +144,25 @@ fn knowledge<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     assert_eq!(board.claim_unless_known(mine).unwrap(), Claim::Won);
     let operations = board.n_operations();
     assert!(!board.claim_unless_known(mine).unwrap().is_won());
-    assert_eq!(board.n_operations(), operations, "what is known costs no operation");
-    assert!(!board.claim(mine).unwrap().is_won(), "asked all the same, it is lost");
+    assert_eq!(
+        board.n_operations(),
+        operations,
+        "what is known costs no operation"
+    );
+    assert!(
+        !board.claim(mine).unwrap().is_won(),
+        "asked all the same, it is lost"
+    );
     assert!(board.n_operations() > operations);
     comm.barrier().unwrap();
     board.look().unwrap();
     let account = board.account().unwrap();
     for item in 0..130 {
         assert_eq!(account.claimed[item], item < comm.size() as usize);
-        assert!(account.claimed[item] || !board.is_known_claimed(item), "never wrong");
+        assert!(
+            account.claimed[item] || !board.is_known_claimed(item),
+            "never wrong"
+        );
     }
     assert!(!board.all_known_claimed());
     board.close().unwrap();
@@ -146,7 +190,10 @@ fn owners(comm: &Comm<'_>) {
     assert_eq!(board.claim(mine).unwrap(), Claim::Won);
     comm.barrier().unwrap();
     for item in 0..comm.size() {
-        assert_eq!(board.claim(item as usize).unwrap(), Claim::Lost { owner: Some(item) });
+        assert_eq!(
+            board.claim(item as usize).unwrap(),
+            Claim::Lost { owner: Some(item) }
+        );
     }
     assert!(board.all_known_claimed());
     board.close().unwrap();

@@ -9,17 +9,35 @@ use onesided::rma::{Comm, Mpi, Window};
 use crate::harness::{Body, BodyJob, launch};
 
 pub const BODIES: &[Body] = &[
-    Body { name: "failures::panics", run: panics },
-    Body { name: "failures::hangs", run: hangs },
-    Body { name: "failures::leaves_silently", run: leaves_silently },
+    Body {
+        name: "failures::panics",
+        run: panics,
+    },
+    Body {
+        name: "failures::hangs",
+        run: hangs,
+    },
+    Body {
+        name: "failures::leaves_silently",
+        run: leaves_silently,
+    },
 ];
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("failures::a_panic_ends_the_job_with_its_message", a_panic_ends_the_job),
+        Trial::test(
+            "failures::a_panic_ends_the_job_with_its_message",
+            a_panic_ends_the_job,
+        ),
         Trial::test("failures::a_hang_fails_at_its_deadline", a_hang_fails),
-        Trial::test("failures::a_rank_that_does_not_report_fails", a_silent_rank_fails),
-        Trial::test("failures::nothing_communicates_when_dropped", nothing_communicates_when_dropped),
+        Trial::test(
+            "failures::a_rank_that_does_not_report_fails",
+            a_silent_rank_fails,
+        ),
+        Trial::test(
+            "failures::nothing_communicates_when_dropped",
+            nothing_communicates_when_dropped,
+        ),
     ]
 }
 
@@ -62,7 +80,9 @@ fn a_panic_ends_the_job() -> Result<(), Failed> {
 fn a_hang_fails() -> Result<(), Failed> {
     let job = launch(2, "failures::hangs", Duration::from_secs(6));
     match job.verdict() {
-        Err(why) if why.contains("killed after") && job.ended.took < Duration::from_secs(25) => Ok(()),
+        Err(why) if why.contains("killed after") && job.ended.took < Duration::from_secs(25) => {
+            Ok(())
+        }
         other => Err(format!("a hang was judged {other:?} after {:?}", job.ended.took).into()),
     }
 }
@@ -84,5 +104,9 @@ fn nothing_communicates_when_dropped() -> Result<(), Failed> {
         std::mem::needs_drop::<Comm<'_>>(),
         std::mem::needs_drop::<Mpi>(),
     ];
-    if drops.contains(&true) { Err("something has a Drop".into()) } else { Ok(()) }
+    if drops.contains(&true) {
+        Err("something has a Drop".into())
+    } else {
+        Ok(())
+    }
 }

@@ -1,6 +1,9 @@
 //! The faults of MPI libraries that are worked around: each is shown where its library is at hand, so
 //! that a workaround that is no longer needed is noticed.
-#![allow(unsafe_code, reason = "the fault is in a call that the crate does not make")]
+#![allow(
+    unsafe_code,
+    reason = "the fault is in a call that the crate does not make"
+)]
 
 use std::time::Duration;
 
@@ -10,10 +13,16 @@ use onesided::rma::{self, Comm, faults};
 
 use crate::harness::{Body, launch};
 
-pub const BODIES: &[Body] = &[Body { name: "faults::compare_and_swap_64", run: compare_and_swap_64 }];
+pub const BODIES: &[Body] = &[Body {
+    name: "faults::compare_and_swap_64",
+    run: compare_and_swap_64,
+}];
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("faults::open_mpi_cas_64_is_where_the_table_says", cas_64_is_where_the_table_says)]
+    vec![Trial::test(
+        "faults::open_mpi_cas_64_is_where_the_table_says",
+        cas_64_is_where_the_table_says,
+    )]
 }
 
 /// 64-bit compare-and-swap on an allocated window, as a plain C program would do it: every rank takes
@@ -30,7 +39,14 @@ fn compare_and_swap_64(comm: &Comm<'_>) {
         let n_bytes = if comm.rank() == 0 { N_SLOTS * 8 } else { 0 };
         let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
         let base_pointer = (&raw mut base).cast();
-        ffi::MPI_Win_allocate(n_bytes as ffi::MPI_Aint, 8, info, world, base_pointer, &mut window);
+        ffi::MPI_Win_allocate(
+            n_bytes as ffi::MPI_Aint,
+            8,
+            info,
+            world,
+            base_pointer,
+            &mut window,
+        );
         if comm.rank() == 0 {
             ffi::MPI_Win_lock(ffi::MPI_LOCK_EXCLUSIVE as i32, 0, 0, window);
             base.write_bytes(0, N_SLOTS);
@@ -56,7 +72,11 @@ fn compare_and_swap_64(comm: &Comm<'_>) {
         ffi::MPI_Win_free(&mut window);
     }
     if let Some(all) = crate::windows::gather_numbers(comm, &[won]) {
-        assert_eq!(all.iter().sum::<u64>(), N_SLOTS as u64, "every slot taken once");
+        assert_eq!(
+            all.iter().sum::<u64>(),
+            N_SLOTS as u64,
+            "every slot taken once"
+        );
     }
 }
 
@@ -66,6 +86,8 @@ fn cas_64_is_where_the_table_says() -> Result<(), Failed> {
     match (faults::OPEN_MPI_CAS_64.is_in(&library), job.verdict()) {
         (true, Err(_)) | (false, Ok(())) => Ok(()),
         (true, Ok(())) => Err(format!("{library} no longer has the fault: mend the table").into()),
-        (false, Err(why)) => Err(format!("{library} has the fault, and the table does not say so: {why}").into()),
+        (false, Err(why)) => {
+            Err(format!("{library} has the fault, and the table does not say so: {why}").into())
+        }
     }
 }

@@ -3,18 +3,38 @@
 use std::time::Duration;
 
 use onesided::claim::{BitBoard, Board, SlotBoard};
-use onesided::game::{Collective, OneSided, Results, Series, Straggler, ThinkBy, ThinkPlan, ThinkTime};
+use onesided::game::{
+    Collective, OneSided, Results, Series, Straggler, ThinkBy, ThinkPlan, ThinkTime,
+};
 use onesided::rma::{Comm, Rank, Result};
 
 use crate::harness::Body;
 
 pub const BODIES: &[Body] = &[
-    Body { name: "games::fetch_and_op::every_digit_once_home_idle", run: |comm| one_sided(comm, BitBoard::open, Home::Idle) },
-    Body { name: "games::fetch_and_op::every_digit_once_home_busy", run: |comm| one_sided(comm, BitBoard::open, Home::Busy) },
-    Body { name: "games::compare_and_swap::every_digit_once_home_idle", run: |comm| one_sided(comm, SlotBoard::open, Home::Idle) },
-    Body { name: "games::compare_and_swap::every_digit_once_home_busy", run: |comm| one_sided(comm, SlotBoard::open, Home::Busy) },
-    Body { name: "games::collective::lockstep", run: lockstep },
-    Body { name: "games::both_versions_guess_the_same", run: same_guesses },
+    Body {
+        name: "games::fetch_and_op::every_digit_once_home_idle",
+        run: |comm| one_sided(comm, BitBoard::open, Home::Idle),
+    },
+    Body {
+        name: "games::fetch_and_op::every_digit_once_home_busy",
+        run: |comm| one_sided(comm, BitBoard::open, Home::Busy),
+    },
+    Body {
+        name: "games::compare_and_swap::every_digit_once_home_idle",
+        run: |comm| one_sided(comm, SlotBoard::open, Home::Idle),
+    },
+    Body {
+        name: "games::compare_and_swap::every_digit_once_home_busy",
+        run: |comm| one_sided(comm, SlotBoard::open, Home::Busy),
+    },
+    Body {
+        name: "games::collective::lockstep",
+        run: lockstep,
+    },
+    Body {
+        name: "games::both_versions_guess_the_same",
+        run: same_guesses,
+    },
 ];
 
 /// What the home rank does while the others play.
@@ -35,11 +55,30 @@ type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
 fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
     let (stragglers, by) = match home {
         Home::Idle => (vec![], ThinkBy::Sleep),
-        Home::Busy => (vec![Straggler { rank: 0, extra: Duration::from_micros(300) }], ThinkBy::Spin),
+        Home::Busy => (
+            vec![Straggler {
+                rank: 0,
+                extra: Duration::from_micros(300),
+            }],
+            ThinkBy::Spin,
+        ),
     };
-    let base = ThinkTime::Uniform { low: Duration::ZERO, high: Duration::from_micros(60) };
-    let think = ThinkPlan { base, per_rank: Duration::ZERO, stragglers, by };
-    Series { n_digits, n_games, seed: 20 + u64::from(n_digits), think }
+    let base = ThinkTime::Uniform {
+        low: Duration::ZERO,
+        high: Duration::from_micros(60),
+    };
+    let think = ThinkPlan {
+        base,
+        per_rank: Duration::ZERO,
+        stragglers,
+        by,
+    };
+    Series {
+        n_digits,
+        n_games,
+        seed: 20 + u64::from(n_digits),
+        think,
+    }
 }
 
 /// The series itself checks each game: every digit has one winner, the home rank's memory has it
@@ -47,9 +86,10 @@ fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
 /// that no game was left out.
 fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, home: Home) {
     for (n_digits, n_games) in GAMES {
-        let mut referee =
-            OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
-        let results = series(n_digits, n_games, home).play(comm, &mut referee, &mut ()).unwrap();
+        let mut referee = OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
+        let results = series(n_digits, n_games, home)
+            .play(comm, &mut referee, &mut ())
+            .unwrap();
         referee.close().unwrap();
         let Some(results) = results else {
             assert_ne!(comm.rank(), 0);
@@ -66,13 +106,18 @@ fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, home: Home)
         }
         if home == Home::Busy && comm.size() > 1 {
             let home = results.per_rank[0].think_ns;
-            assert!(home > 300_000 * results.per_rank[0].guesses, "the home rank was away: {home}");
+            assert!(
+                home > 300_000 * results.per_rank[0].guesses,
+                "the home rank was away: {home}"
+            );
         }
     }
 }
 
 fn play_collective(comm: &Comm<'_>, series: &Series) -> Option<Results> {
-    series.play(comm, &mut Collective::new(comm, series.n_digits), &mut ()).unwrap()
+    series
+        .play(comm, &mut Collective::new(comm, series.n_digits), &mut ())
+        .unwrap()
 }
 
 fn lockstep(comm: &Comm<'_>) {
@@ -84,16 +129,30 @@ fn lockstep(comm: &Comm<'_>) {
         };
         let steps = |rank: usize| results.per_rank[rank].guesses + results.per_rank[rank].points;
         for (rank, sums) in results.per_rank.iter().enumerate() {
-            assert_eq!((steps(rank), sums.operations), (steps(0), steps(0)), "rank {rank}");
+            assert_eq!(
+                (steps(rank), sums.operations),
+                (steps(0), steps(0)),
+                "rank {rank}"
+            );
         }
         let points: u64 = results.per_rank.iter().map(|rank| rank.points).sum();
-        assert_eq!(points, n_games * u64::from(n_digits) + results.double_scores);
-        assert_eq!(results.scored.len(), n_digits as usize, "every digit was scored");
+        assert_eq!(
+            points,
+            n_games * u64::from(n_digits) + results.double_scores
+        );
+        assert_eq!(
+            results.scored.len(),
+            n_digits as usize,
+            "every digit was scored"
+        );
         if comm.size() == 1 {
             assert_eq!(results.double_scores, 0, "one rank does not race itself");
         }
         if comm.size() == 8 && n_digits == 70 {
-            assert!(results.double_scores > 0, "eight ranks in lockstep score some digit twice");
+            assert!(
+                results.double_scores > 0,
+                "eight ranks in lockstep score some digit twice"
+            );
         }
     }
 }
@@ -120,11 +179,21 @@ fn same_guesses(comm: &Comm<'_>) {
     let mut referee = OneSided::open(comm, 0, |comm| BitBoard::open(comm, 0, 9)).unwrap();
     one_game.play(comm, &mut referee, &mut one_sided).unwrap();
     referee.close().unwrap();
-    one_game.play(comm, &mut Collective::new(comm, 9), &mut collective).unwrap();
+    one_game
+        .play(comm, &mut Collective::new(comm, 9), &mut collective)
+        .unwrap();
     let both = one_sided.0.len().min(collective.0.len());
     assert!(both > 0);
-    assert_eq!(one_sided.0[..both], collective.0[..both], "rank {}", comm.rank());
+    assert_eq!(
+        one_sided.0[..both],
+        collective.0[..both],
+        "rank {}",
+        comm.rank()
+    );
     if comm.size() == 1 {
-        assert_eq!(one_sided.0, collective.0, "alone, both versions are one and the same game");
+        assert_eq!(
+            one_sided.0, collective.0,
+            "alone, both versions are one and the same game"
+        );
     }
 }

@@ -46,37 +46,65 @@ pub struct BodyJob {
 /// Runs the body `name` on `n_ranks` ranks.
 pub fn launch(n_ranks: u32, name: &str, deadline: Duration) -> BodyJob {
     let folder = scratch();
-    let report = folder.path().to_str().expect("the target folder has a plain name");
+    let report = folder
+        .path()
+        .to_str()
+        .expect("the target folder has a plain name");
     let program = std::env::current_exe().expect("a running program");
     let deadline_s = deadline.as_secs().to_string();
-    let job = Job::new(n_ranks, program).args(["--body", name, report, &deadline_s]).deadline(deadline);
+    let job = Job::new(n_ranks, program)
+        .args(["--body", name, report, &deadline_s])
+        .deadline(deadline);
     let ended = job.run();
     let mut finished: Vec<(u32, u32)> = std::fs::read_dir(folder.path())
         .expect("the folder is there")
         .map(|entry| {
-            let name = entry.expect("readable").file_name().into_string().expect("our own names");
+            let name = entry
+                .expect("readable")
+                .file_name()
+                .into_string()
+                .expect("our own names");
             let (rank, size) = name.split_once("-of-").expect("our own names");
-            (rank.parse().expect("our own names"), size.parse().expect("our own names"))
+            (
+                rank.parse().expect("our own names"),
+                size.parse().expect("our own names"),
+            )
         })
         .collect();
     finished.sort_unstable();
-    BodyJob { ended, n_ranks, finished }
+    BodyJob {
+        ended,
+        n_ranks,
+        finished,
+    }
 }
 
 impl BodyJob {
     /// Whether every rank ran the body to its end, in one job, in time.
     pub fn verdict(&self) -> Result<(), String> {
-        let Ended { code, timed_out, stdout, stderr, took } = &self.ended;
+        let Ended {
+            code,
+            timed_out,
+            stdout,
+            stderr,
+            took,
+        } = &self.ended;
         let output = format!("\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
         if *timed_out {
-            return Err(format!("killed after {took:?}; finished ranks: {:?}{output}", self.finished));
+            return Err(format!(
+                "killed after {took:?}; finished ranks: {:?}{output}",
+                self.finished
+            ));
         }
         if *code != Some(0) {
             return Err(format!("the launcher ended with {code:?}{output}"));
         }
         let expected: Vec<_> = (0..self.n_ranks).map(|rank| (rank, self.n_ranks)).collect();
         if self.finished != expected {
-            return Err(format!("not every rank finished the body: {:?}{output}", self.finished));
+            return Err(format!(
+                "not every rank finished the body: {:?}{output}",
+                self.finished
+            ));
         }
         Ok(())
     }
@@ -84,8 +112,13 @@ impl BodyJob {
 
 /// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.
 pub fn run_body(bodies: &[Body], args: &[String]) {
-    let [name, report, deadline_s] = args else { panic!("--body NAME FOLDER DEADLINE_S") };
-    let body = bodies.iter().find(|body| body.name == name).unwrap_or_else(|| panic!("no body {name}"));
+    let [name, report, deadline_s] = args else {
+        panic!("--body NAME FOLDER DEADLINE_S")
+    };
+    let body = bodies
+        .iter()
+        .find(|body| body.name == name)
+        .unwrap_or_else(|| panic!("no body {name}"));
     let deadline: u64 = deadline_s.parse().expect("seconds");
     // Should the launcher be killed and leave its ranks behind, they end by themselves.
     std::thread::spawn(move || {

@@ -14,8 +14,14 @@ use libtest_mimic::{Arguments, Trial};
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if args.get(1).is_some_and(|arg| arg == "--body") {
-        let bodies: Vec<_> = [windows::BODIES, boards::BODIES, games::BODIES, failures::BODIES, faults::BODIES]
-            .concat();
+        let bodies: Vec<_> = [
+            windows::BODIES,
+            boards::BODIES,
+            games::BODIES,
+            failures::BODIES,
+            faults::BODIES,
+        ]
+        .concat();
         return harness::run_body(&bodies, &args[2..]);
     }
     let on_all_counts = [windows::BODIES, boards::BODIES, games::BODIES].concat();

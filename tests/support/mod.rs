@@ -38,7 +38,10 @@ pub struct Ended {
 /// The launcher of the MPI that this was built against, unless `MPIEXEC` names another.
 pub fn launcher() -> PathBuf {
     let launcher = std::env::var("MPIEXEC").unwrap_or_else(|_| env!("ONESIDED_MPIEXEC").into());
-    assert!(!launcher.is_empty(), "no launcher: set MPIEXEC, or run the tests with `just test`");
+    assert!(
+        !launcher.is_empty(),
+        "no launcher: set MPIEXEC, or run the tests with `just test`"
+    );
     launcher.into()
 }
 
@@ -87,7 +90,11 @@ impl Job {
         // `env` sets the variables on one host for every launcher alike.
         let mut child = Command::new(&self.launcher)
             .args(["-n", &self.n_ranks.to_string(), "env"])
-            .args(self.envs.iter().map(|(name, value)| format!("{name}={value}")))
+            .args(
+                self.envs
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            )
             .arg(&self.program)
             .args(&self.args)
             .stdin(Stdio::null())
@@ -113,7 +120,10 @@ impl Job {
 impl Ended {
     /// Panics with everything that is known unless the job ended well.
     pub fn expect_success(self) -> Self {
-        assert!(self.code == Some(0) && !self.timed_out, "the job did not end well: {self:#?}");
+        assert!(
+            self.code == Some(0) && !self.timed_out,
+            "the job did not end well: {self:#?}"
+        );
         self
     }
 }
@@ -139,7 +149,9 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
 
 /// Asks the launcher to end the job, and after 10 s insists.
 fn kill(child: &mut Child) -> Option<i32> {
-    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let _ = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
     wait_until(child, Instant::now() + Duration::from_secs(10)).unwrap_or_else(|| {
         let _ = child.kill();
         child.wait().expect("own child").code()
