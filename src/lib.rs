@@ -16,7 +16,8 @@
 //!
 //! # Claiming
 //!
-//! ```no_run
+#![cfg_attr(feature = "mpi", doc = "```no_run")]
+#![cfg_attr(not(feature = "mpi"), doc = "```text")]
 //! use onesided::claim::{BitBoard, Board, Claim};
 //! use onesided::rma::Comm;
 //!
