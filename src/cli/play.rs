@@ -95,6 +95,9 @@ enum ThinkByArg {
 impl Play {
     /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
     pub(super) fn run(self) -> ExitCode {
+        if let Some(failure) = launcher_of_another_library() {
+            return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
+        }
         let mpi = match Mpi::init(ThreadLevel::Funneled) {
             Ok(mpi) => mpi,
             Err(error) => {
@@ -332,6 +335,15 @@ impl GameArgs {
         };
         series.play(world, referee, &mut Announcer::new(world, output))
     }
+}
+
+/// Why MPI must not be started at all.
+fn launcher_of_another_library() -> Option<Failure> {
+    let library = rma::library().ok()?;
+    let right = Library::launcher_built_against();
+    Launch::from_environment()?
+        .cannot_start(&library, right)
+        .map(Failure::Usage)
 }
 
 fn name_of(value: impl ValueEnum) -> String {

@@ -14,10 +14,16 @@ struct Signature {
     size: &'static str,
 }
 
+const OPEN_MPI: &str = "Open MPI's mpirun";
+const SRUN: &str = "Slurm's srun";
+
+/// Set to 1, lets MPI start under a launcher that is thought to be another library's.
+pub const OVERRIDE: &str = "ONESIDED_ANY_LAUNCHER";
+
 /// Most specific first: under a launcher that runs inside a Slurm step, its own variables count.
 const SIGNATURES: &[Signature] = &[
     Signature {
-        launcher: "Open MPI's mpirun",
+        launcher: OPEN_MPI,
         rank: "OMPI_COMM_WORLD_RANK",
         size: "OMPI_COMM_WORLD_SIZE",
     },
@@ -42,7 +48,7 @@ const SIGNATURES: &[Signature] = &[
         size: "JSM_NAMESPACE_SIZE",
     },
     Signature {
-        launcher: "Slurm's srun",
+        launcher: SRUN,
         rank: "SLURM_PROCID",
         size: "SLURM_STEP_NUM_TASKS",
     },
@@ -78,6 +84,27 @@ impl Launch {
         })
     }
 
+    /// The message for a launcher under which `library` does not even start as one rank, or `None`.
+    /// To be asked before MPI is initialised.
+    ///
+    /// Open MPI's launcher speaks PMIx. MPICH 4.0.2 ignores it and starts as N jobs of one rank; MPICH
+    /// 5.0.2 aborts in `MPI_Init_thread` ("unsupported PMI version PMIx"). Only an MPICH that was built
+    /// with PMIx could take part; [`OVERRIDE`] is for that.
+    pub fn cannot_start(&self, library: &Library, right: Option<&str>) -> Option<String> {
+        let of_mpich = matches!(
+            library.family,
+            Family::Mpich | Family::Intel | Family::Mvapich
+        );
+        if self.launcher != OPEN_MPI || !of_mpich || std::env::var(OVERRIDE).is_ok_and(|v| v == "1")
+        {
+            return None;
+        }
+        Some(
+            self.wrong_launcher(library, right)
+                + &format!("; if it does speak PMIx, set {OVERRIDE}=1"),
+        )
+    }
+
     /// The message for a job whose launcher started more processes than MPI knows of, or `None`
     /// where all is well. `world_size` is the size of `MPI_COMM_WORLD`.
     pub fn is_wrong_for(
@@ -86,27 +113,24 @@ impl Launch {
         library: &Library,
         right: Option<&str>,
     ) -> Option<String> {
-        if world_size != 1 {
-            return None;
-        }
+        (world_size == 1).then(|| self.wrong_launcher(library, right))
+    }
+
+    fn wrong_launcher(&self, library: &Library, right: Option<&str>) -> String {
         let Launch { launcher, size, .. } = self;
         let started = format!(
             "{launcher} started {size} processes, but each of them is alone: this program was built with \
              {library}, which does not take part in that launcher's jobs"
         );
-        let remedy = if *launcher == "Slurm's srun" {
-            let pmi = match library.family {
-                Family::OpenMpi => "pmix",
-                _ => "pmi2",
-            };
-            format!("use `srun --mpi={pmi} …`")
-        } else {
-            String::from("use that library's own launcher")
+        let remedy = match (*launcher, library.family) {
+            (SRUN, Family::OpenMpi) => "use `srun --mpi=pmix …`",
+            (SRUN, _) => "use `srun --mpi=pmi2 …`",
+            _ => "use that library's own launcher",
         };
         let path = right
             .map(|path| format!(" (`{path} -n {size} …`)"))
             .unwrap_or_default();
-        Some(format!("{started}; {remedy}{path}"))
+        format!("{started}; {remedy}{path}")
     }
 }
 
@@ -145,6 +169,13 @@ mod tests {
         assert_eq!((found.rank, found.size), (2, 4));
         let mpich = Library::parse("MPICH 4.0.2");
         assert_eq!(found.is_wrong_for(4, &mpich, None), None);
+        let open_mpi = Library::parse("Open MPI v4.1.4");
+        assert_eq!(found.cannot_start(&open_mpi, None), None);
+        let before = found.cannot_start(&mpich, None).unwrap();
+        assert!(
+            before.contains("started 4 processes") && before.contains(OVERRIDE),
+            "{before}"
+        );
         let message = found
             .is_wrong_for(1, &mpich, Some("/opt/mpich/bin/mpirun"))
             .unwrap();

@@ -33,15 +33,15 @@ fn alone_it_plays_as_one_rank_and_says_how_to_start_more() {
     );
 }
 
-/// A launcher of the other family, where one is installed.
-fn launcher_of_other_family() -> Option<PathBuf> {
-    let name = match rma::library().unwrap().family {
-        Family::OpenMpi => "mpirun.mpich",
-        _ => "mpirun.openmpi",
+/// The Debian MPI of the other family, where it is installed, by the name that `.ci/mpi` knows.
+fn other_family() -> Option<&'static str> {
+    let (name, launcher) = match rma::library().unwrap().family {
+        Family::OpenMpi => ("mpich4", "mpirun.mpich"),
+        _ => ("openmpi4", "mpirun.openmpi"),
     };
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
+    let path = std::env::var_os("PATH")?;
+    let installed = std::env::split_paths(&path).any(|folder| folder.join(launcher).is_file());
+    installed.then_some(name)
 }
 
 /// Whether a test that needs something that is not here may be passed over: not where
@@ -56,10 +56,10 @@ pub fn skip(what: &str) {
 
 #[test]
 fn the_launcher_of_another_library_is_noticed_once_and_the_right_one_named() {
-    let Some(launcher) = launcher_of_other_family() else {
+    let Some(other) = other_family() else {
         return skip("no launcher of the other family of MPI libraries is installed");
     };
-    let ended = onesided(3, "play rma").launcher(&launcher).run();
+    let ended = onesided(3, "play rma").launcher_of(other).run();
     assert!(!ended.timed_out, "{ended:#?}");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert_eq!(

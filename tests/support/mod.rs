@@ -17,6 +17,7 @@ pub struct Job {
     program: PathBuf,
     args: Vec<String>,
     envs: Vec<(String, String)>,
+    launcher_envs: Vec<(String, String)>,
     deadline: Duration,
 }
 
@@ -54,6 +55,7 @@ impl Job {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             envs: Vec::new(),
+            launcher_envs: Vec::new(),
             deadline: Duration::from_secs(60),
         }
     }
@@ -76,9 +78,34 @@ impl Job {
         self
     }
 
-    /// Starts the job with another launcher than its own.
-    pub fn launcher(mut self, launcher: impl Into<PathBuf>) -> Self {
-        self.launcher = launcher.into();
+    /// Starts the job with the launcher of another MPI, a name that `.ci/mpi` knows and has installed,
+    /// in the environment which that launcher needs.
+    pub fn launcher_of(mut self, mpi: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/mpi");
+        let print_all = r#"exports=$("$0" env "$1") && eval "$exports" && env -0"#;
+        let output = Command::new("bash")
+            .args(["-c", print_all, script, mpi])
+            .env_remove("MPICC")
+            .env_remove("MPIEXEC")
+            .output()
+            .expect("bash runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let variables = text
+            .split('\0')
+            .filter_map(|variable| variable.split_once('='));
+        self.launcher_envs = variables
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        let launcher = self
+            .launcher_envs
+            .iter()
+            .find(|(name, _)| name == "MPIEXEC");
+        self.launcher = launcher
+            .expect("`.ci/mpi` names the launcher")
+            .1
+            .clone()
+            .into();
         self
     }
 
@@ -97,6 +124,7 @@ impl Job {
             )
             .arg(&self.program)
             .args(&self.args)
+            .envs(self.launcher_envs.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
