@@ -5,8 +5,12 @@ mod compare;
 mod play;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
+#[cfg(feature = "mpi")]
+use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -133,13 +137,38 @@ fn log_to_stderr() {
     subscriber.init();
 }
 
+/// What was stdout when the program started, once it is kept for results.
+static STDOUT_FOR_RESULTS: OnceLock<File> = OnceLock::new();
+
+/// Keeps stdout for results: whatever libraries print to it goes to stderr from now on.
+///
+/// MPI libraries do print to stdout, UCX its errors for one, and a document among them is none.
+#[cfg(feature = "mpi")]
+fn keep_stdout_for_results() -> Result<(), Failure> {
+    let swap = || {
+        let own = std::io::stdout().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stdout(std::io::stderr())?;
+        Ok(own)
+    };
+    let own = swap().map_err(|error: std::io::Error| {
+        Failure::Run(format!("cannot keep stdout for the result: {error}"))
+    })?;
+    STDOUT_FOR_RESULTS.get_or_init(|| File::from(own));
+    Ok(())
+}
+
 /// Prints `text` to stdout, all of it or an error.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::Run(format!("cannot print the result: {error}")))
+    let printed = match STDOUT_FOR_RESULTS.get() {
+        Some(mut file) => file.write_all(text.as_bytes()),
+        None => {
+            let mut stdout = std::io::stdout().lock();
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush())
+        }
+    };
+    printed.map_err(|error| Failure::Run(format!("cannot print the result: {error}")))
 }
 
 /// Prints one JSON document to stdout.

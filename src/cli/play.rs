@@ -13,7 +13,7 @@ use onesided::report;
 use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, Library, Mpi, ThreadLevel};
 
-use super::{Failure, Format, once_per_job, print, print_json};
+use super::{Failure, Format, keep_stdout_for_results, once_per_job, print, print_json};
 
 /// The rank whose memory holds the claims, and which prints.
 const HOME: i32 = 0;
@@ -97,6 +97,11 @@ impl Play {
     pub(super) fn run(self) -> ExitCode {
         if let Some(failure) = launcher_of_another_library() {
             return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
+        }
+        if self.game().format == Format::Json {
+            if let Err(failure) = keep_stdout_for_results() {
+                return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
+            }
         }
         let mpi = match Mpi::init(ThreadLevel::Funneled) {
             Ok(mpi) => mpi,
