@@ -98,6 +98,9 @@ impl Play {
         if let Some(failure) = launcher_of_another_library() {
             return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
         }
+        if let Some(message) = another_library_was_loaded() {
+            once_per_job(0, || eprintln!("onesided: warning: {message}"));
+        }
         if self.game().format == Format::Json {
             if let Err(failure) = keep_stdout_for_results() {
                 return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
@@ -139,12 +142,6 @@ impl Play {
                 eprintln!(
                     "onesided: playing as one rank; `{launcher} -n 4 onesided play …` plays with four"
                 );
-            }
-        }
-        if is_first {
-            let differs = Library::built_against().and_then(|built| library.differs_from(&built));
-            if let Some(message) = differs {
-                eprintln!("onesided: warning: {message}");
             }
         }
         // Every rank sees the same arguments and the same size, so all of them end here or none.
@@ -349,6 +346,13 @@ fn launcher_of_another_library() -> Option<Failure> {
     Launch::from_environment()?
         .cannot_start(&library, right)
         .map(Failure::Usage)
+}
+
+/// Why the library that was loaded is not to be trusted. Asked before MPI starts, which may crash.
+fn another_library_was_loaded() -> Option<String> {
+    rma::library()
+        .ok()?
+        .differs_from(&Library::built_against()?)
 }
 
 fn name_of(value: impl ValueEnum) -> String {

@@ -1,6 +1,6 @@
 //! Started without a launcher, by another library's, or with another library's files in the way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use onesided::rma::{self, Family};
@@ -118,11 +118,11 @@ fn the_library_that_was_built_against_is_found_without_help() {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let loaded = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("libmpi.so"));
+    // Debian calls MPICH's library libmpich.
+    let is_mpi = |line: &&str| line.starts_with("libmpi.so") || line.starts_with("libmpich.so");
+    let loaded = text.lines().map(str::trim).find(is_mpi);
     let loaded = loaded.and_then(|line| line.split(" => ").nth(1)?.split(' ').next());
-    let loaded = loaded.unwrap_or_else(|| panic!("libmpi is found: {text}"));
+    let loaded = loaded.unwrap_or_else(|| panic!("the MPI library is found: {text}"));
     assert!(Path::new(loaded).is_file(), "{loaded}");
     let output = Command::new(ONESIDED)
         .args(["play", "rma", "--format", "json"])
@@ -135,37 +135,26 @@ fn the_library_that_was_built_against_is_found_without_help() {
     assert!(!message.contains("warning"), "{message}");
 }
 
-/// Another library of the same soname, put in the way on purpose, is not loaded silently.
+/// Another library of the same file name, put in the way on purpose, is not loaded silently. Open MPI 4
+/// and 5 are such a pair; of MPICH, Debian's has a file name of its own, and there is no pair here.
 #[test]
 fn another_library_of_the_same_name_is_not_loaded_silently() {
     let built =
         rma::Library::built_against().expect("both families name themselves in their headers");
-    // The other version of the same family that `just mpi=… test` sets up, where it has been.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let other = match built.to_string().as_str() {
-        name if name.starts_with("Open MPI 4") => root.join("target/mpi/openmpi5/lib"),
-        name if name.starts_with("Open MPI") => PathBuf::from("/usr/lib/x86_64-linux-gnu"),
-        name if name.starts_with("MPICH 4") => root.join("target/mpi/mpich5/lib"),
-        _ => PathBuf::from("/usr/lib/x86_64-linux-gnu"),
+    let other = match (built.family, built.version[0]) {
+        (Family::OpenMpi, 4) => concat!(env!("CARGO_MANIFEST_DIR"), "/target/mpi/openmpi5/lib"),
+        (Family::OpenMpi, _) => "/usr/lib/x86_64-linux-gnu",
+        _ => return,
     };
-    let soname = if built.to_string().starts_with("Open MPI") {
-        "libmpi.so.40"
-    } else {
-        "libmpi.so.12"
-    };
-    if !other.join(soname).exists() && !other.join("libmpich.so.12").exists() {
-        return skip("no other library of the same soname is installed");
+    if !Path::new(other).join("libmpi.so.40").exists() {
+        return skip("the other major version of Open MPI is not installed");
     }
     let output = Command::new(ONESIDED)
-        .args(["play", "rma", "--format", "json"])
-        .env("LD_LIBRARY_PATH", &other)
+        .args(["play", "rma"])
+        .env("LD_LIBRARY_PATH", other)
         .output()
         .unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let said = message.contains(&format!("built against {built}, but")) || !output.status.success();
-    assert!(
-        document["mpi_library"] == built.to_string() || said,
-        "{document:#} {message}"
-    );
+    let warning = format!("warning: built against {built}, but Open MPI");
+    assert_eq!(message.matches(&warning).count(), 1, "{message}");
 }

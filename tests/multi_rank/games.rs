@@ -8,7 +8,7 @@ use onesided::game::{
 };
 use onesided::rma::{Comm, Rank, Result};
 
-use crate::harness::Body;
+use crate::harness::{Body, crawls};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -47,7 +47,7 @@ enum Home {
 }
 
 /// Games of each number of digits: together with five rank counts, two methods and two homes, 4,400
-/// one-sided games on each library.
+/// one-sided games on each library that does not crawl.
 const GAMES: [(u32, u64); 3] = [(9, 200), (64, 12), (150, 8)];
 
 type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
@@ -86,6 +86,7 @@ fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
 /// that no game was left out.
 fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, home: Home) {
     for (n_digits, n_games) in GAMES {
+        let n_games = if crawls(comm) { n_games / 8 } else { n_games };
         let mut referee = OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
         let results = series(n_digits, n_games, home)
             .play(comm, &mut referee, &mut ())

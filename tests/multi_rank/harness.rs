@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use onesided::rma::{Comm, Mpi, ThreadLevel};
+use onesided::rma::{Comm, Family, Mpi, ThreadLevel};
 
 use crate::support::{Ended, Job, scratch};
 
@@ -108,6 +108,14 @@ impl BodyJob {
         }
         Ok(())
     }
+}
+
+/// Whether operations crawl: MPICH 4.0.2 and 4.3.2 poll without ever yielding, so that with more ranks
+/// than cores an operation of one rank waits for a time slice of another, milliseconds each. Bodies do
+/// less then.
+pub fn crawls(comm: &Comm<'_>) -> bool {
+    let library = onesided::rma::library().expect("the library names itself");
+    library.family == Family::Mpich && library.version[0] < 5 && comm.size() > 2
 }
 
 /// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.
