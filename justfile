@@ -52,7 +52,7 @@ bench NAME="claims":
     "$MPICC" -O3 -shared -fPIC -Wall bench/{{ NAME }}/peer.c -o "$results/lib{{ NAME }}_peer.so"
     cargo build --release --quiet --bench {{ NAME }}
     program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json |
-        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+        sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
     timeout 600 "$MPIEXEC" -n 2 env \
         ONESIDED_C_PEER="$results/lib{{ NAME }}_peer.so" \
         ONESIDED_BENCH_CSV="$results/{{ NAME }}-$(git rev-parse --short HEAD 2>/dev/null || echo unknown).csv" \
