@@ -98,6 +98,12 @@ impl Play {
         if let Some(failure) = launcher_of_another_library() {
             return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
         }
+        // The launcher often tells the number of ranks before MPI does, and starting MPI takes seconds.
+        let n_ranks = Launch::from_environment().and_then(|launch| i32::try_from(launch.size).ok());
+        if let Some(message) = n_ranks.and_then(|n_ranks| self.game().unknown_straggler(n_ranks)) {
+            let failure = Failure::Usage(message);
+            return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
+        }
         if let Some(message) = another_library_was_loaded() {
             once_per_job(0, || eprintln!("onesided: warning: {message}"));
         }
