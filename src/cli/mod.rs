@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand, one place where failures are printed.
+//! The command line: one file or folder a subcommand, one place where failures are printed.
 
 mod compare;
 #[cfg(feature = "mpi")]

@@ -5,7 +5,8 @@ use std::cell::UnsafeCell;
 use mpi::ffi;
 
 use super::error::{Result, check};
-use super::window::{Bits, Counter, Region, Slot, Window};
+use super::layout::{Bits, Counter, Region, Slot};
+use super::window::Window;
 
 /// Operands and results of the operations in flight; at most one of each, since every function here
 /// flushes before it returns and a [`Window`] stays on its thread.

@@ -18,6 +18,7 @@ mod error;
 pub mod faults;
 mod hints;
 pub mod launcher;
+mod layout;
 mod library;
 mod profile;
 mod window;
@@ -26,9 +27,10 @@ pub use comm::{Comm, Rank, processor_name};
 pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library};
 pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, whitelisted_hints};
+pub use layout::{Bits, Counter, Kind, Layout, Region, Slot};
 pub use library::{Family, Library};
 pub use profile::in_region;
-pub use window::{Bits, Counter, Kind, Layout, Region, Slot, Window};
+pub use window::Window;
 
 // `mpi-sys` is not built again when MPICC changes. A communicator is an `int` in MPICH's own ABI and
 // a pointer in Open MPI's, so a mixture of the two is caught here and not by a crash.

@@ -1,4 +1,4 @@
-//! Windows on a home rank: named regions of words, one passive-target epoch for the window's life.
+//! Windows on a home rank, each in one passive-target epoch for its whole life.
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
@@ -11,125 +11,7 @@ use super::comm::{Comm, Rank};
 use super::environment::library;
 use super::error::{ErrorKind, Result, check, int_count};
 use super::hints::{Hints, Info};
-
-/// What one word of a window is for, and so the one kind of atomic operation that may touch it.
-///
-/// MPI's default `accumulate_ops=same_op_no_op` makes concurrent *different* operations on one
-/// location erroneous (MPI-4.1 §12.2.1), and whether compare-and-swap is atomic with other
-/// accumulates is an open question (mpi-forum/mpi-issues#114). So the kind is in the type of the
-/// region, and each kind has one operation.
-pub trait Kind: sealed::Sealed {
-    /// The integer in the window.
-    type Word: Copy + Default + 'static;
-}
-
-/// 64 bits that are only ever set: `MPI_Fetch_and_op(MPI_BOR)`.
-#[derive(Debug, Clone, Copy)]
-pub enum Bits {}
-
-/// A 64-bit number that is only ever added to: `MPI_Fetch_and_op(MPI_SUM)`.
-#[derive(Debug, Clone, Copy)]
-pub enum Counter {}
-
-/// A 32-bit slot that is taken once: `MPI_Compare_and_swap`.
-///
-/// 32 bits hold every rank, halve the memory of 64, and keep clear of a fault: see
-/// [`faults::OPEN_MPI_CAS_64`](super::faults::OPEN_MPI_CAS_64).
-#[derive(Debug, Clone, Copy)]
-pub enum Slot {}
-
-impl Kind for Bits {
-    type Word = u64;
-}
-impl Kind for Counter {
-    type Word = u64;
-}
-impl Kind for Slot {
-    type Word = u32;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Bits {}
-    impl Sealed for super::Counter {}
-    impl Sealed for super::Slot {}
-}
-
-/// A named run of words of one kind in a window.
-#[derive(Debug)]
-pub struct Region<K: Kind> {
-    start_bytes: usize,
-    n_words: usize,
-    kind: PhantomData<K>,
-}
-
-impl<K: Kind> Clone for Region<K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<K: Kind> Copy for Region<K> {}
-
-impl<K: Kind> Region<K> {
-    /// How many words there are.
-    pub fn n_words(&self) -> usize {
-        self.n_words
-    }
-
-    /// Displacement of word `index` in bytes.
-    #[inline(always)]
-    pub(super) fn displacement(&self, index: usize) -> usize {
-        if index >= self.n_words {
-            no_such_word(index, self.n_words);
-        }
-        self.start_bytes + index * size_of::<K::Word>()
-    }
-}
-
-/// Lays out a window: each call adds a region and returns its name.
-///
-/// Every rank must lay out the same regions in the same order, as it must call any collective.
-#[derive(Debug, Default)]
-pub struct Layout {
-    n_bytes: Option<usize>,
-    too_large: bool,
-}
-
-impl Layout {
-    /// An empty layout.
-    pub fn new() -> Self {
-        Layout::default()
-    }
-
-    /// Adds `n_words` words of a kind, all zero when the window opens.
-    pub fn region<K: Kind>(&mut self, n_words: usize) -> Region<K> {
-        let word_bytes = size_of::<K::Word>();
-        let start = self
-            .n_bytes
-            .unwrap_or(0)
-            .checked_next_multiple_of(word_bytes);
-        let end = start.and_then(|start| start.checked_add(n_words.checked_mul(word_bytes)?));
-        // A window is addressed by signed displacements, so half the address space is the limit.
-        match (start, end.filter(|&end| isize::try_from(end).is_ok())) {
-            (Some(start_bytes), Some(end)) => {
-                self.n_bytes = Some(end);
-                Region {
-                    start_bytes,
-                    n_words,
-                    kind: PhantomData,
-                }
-            }
-            _ => {
-                self.too_large = true;
-                Region {
-                    start_bytes: 0,
-                    n_words: 0,
-                    kind: PhantomData,
-                }
-            }
-        }
-    }
-}
+use super::layout::{Kind, Layout, Region};
 
 /// A window whose memory lies on one *home* rank, in one `MPI_Win_lock_all` epoch from
 /// [`open`](Window::open) to [`close`](Window::close).
@@ -171,9 +53,9 @@ impl<'mpi> Window<'mpi> {
         layout: &Layout,
         hints: Hints,
     ) -> Result<Self> {
-        if layout.too_large {
+        let Some(n_bytes) = layout.n_bytes() else {
             return Err(ErrorKind::WindowTooLarge.into());
-        }
+        };
         if !(0..comm.size()).contains(&home) {
             return Err(ErrorKind::NoSuchRank {
                 rank: home,
@@ -181,7 +63,6 @@ impl<'mpi> Window<'mpi> {
             }
             .into());
         }
-        let n_bytes = layout.n_bytes.unwrap_or(0);
         let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
         let info = Info::for_window(&library()?, hints)?;
         let mut base: *mut c_void = std::ptr::null_mut();
@@ -276,9 +157,9 @@ impl<'mpi> Window<'mpi> {
         const CHUNK_WORDS: usize = 1 << 20;
         self.assert_inside(&region);
         let word_bytes = size_of::<K::Word>();
-        let mut words = vec![K::Word::default(); region.n_words];
-        for start in (0..region.n_words).step_by(CHUNK_WORDS) {
-            let n_bytes = CHUNK_WORDS.min(region.n_words - start) * word_bytes;
+        let mut words = vec![K::Word::default(); region.n_words()];
+        for start in (0..region.n_words()).step_by(CHUNK_WORDS) {
+            let n_bytes = CHUNK_WORDS.min(region.n_words() - start) * word_bytes;
             let count = int_count("number of bytes to get", n_bytes)?;
             // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
             // within the window (asserted). Where the flush fails, `words` is leaked below.
@@ -335,8 +216,7 @@ impl<'mpi> Window<'mpi> {
     /// Panics unless `region` lies within this window; a region of another window's layout may not.
     #[inline(always)]
     pub(super) fn assert_inside<K: Kind>(&self, region: &Region<K>) {
-        let end = region.start_bytes + region.n_words * size_of::<K::Word>();
-        if end > self.n_bytes {
+        if region.end_bytes() > self.n_bytes {
             foreign_region();
         }
     }
@@ -359,54 +239,10 @@ impl<'mpi> Window<'mpi> {
     }
 }
 
-// Apart and cold, with arguments by value: a panic that formats in place would make every claim
-// keep its operands in memory.
-
-#[cold]
-#[inline(never)]
-fn no_such_word(index: usize, n_words: usize) -> ! {
-    panic!("word {index} of a region of {n_words} words")
-}
-
+/// Apart and cold, as [`no_such_word`](super::layout): a panic that formats in place would make every
+/// claim keep its operands in memory.
 #[cold]
 #[inline(never)]
 fn foreign_region() -> ! {
     panic!("a region of another window's layout")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn regions_follow_each_other_aligned_and_do_not_overlap() {
-        let mut layout = Layout::new();
-        let slots = layout.region::<Slot>(3);
-        let counter = layout.region::<Counter>(1);
-        let bits = layout.region::<Bits>(2);
-        assert_eq!(
-            (
-                slots.displacement(2),
-                counter.displacement(0),
-                bits.displacement(1)
-            ),
-            (8, 16, 32)
-        );
-        assert_eq!((layout.n_bytes, layout.too_large), (Some(40), false));
-    }
-
-    #[test]
-    fn a_layout_that_no_address_space_holds_is_noticed() {
-        for n_words in [usize::MAX, usize::MAX / 8, isize::MAX as usize / 8 + 1] {
-            let mut layout = Layout::new();
-            let _ = layout.region::<Bits>(n_words);
-            assert!(layout.too_large, "{n_words}");
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "word 3 of a region of 3 words")]
-    fn a_word_outside_its_region_panics() {
-        Layout::new().region::<Slot>(3).displacement(3);
-    }
 }

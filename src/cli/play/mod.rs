@@ -1,96 +1,25 @@
 //! `onesided play rma|collective`.
 
+mod args;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
 use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT, Version};
 use onesided::claim::{BitBoard, SlotBoard};
 use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
-use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
 use onesided::report;
 use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, Library, Mpi, ThreadLevel};
+
+pub(super) use args::Play;
+use args::{ClaimWith, GameArgs, PlayVersion};
 
 use super::{Failure, Format, keep_stdout_for_results, once_per_job, print, print_json};
 
 /// The rank whose memory holds the claims, and which prints.
 const HOME: i32 = 0;
-
-/// Arguments of `onesided play`.
-#[derive(Debug, Args)]
-pub(super) struct Play {
-    #[command(subcommand)]
-    version: PlayVersion,
-}
-
-#[derive(Debug, Subcommand)]
-enum PlayVersion {
-    /// One-sided: ranks claim digits in an MPI window on rank 0, with no collective in the game
-    Rma {
-        /// The atomic operation that claims a digit
-        #[arg(long, value_enum, default_value = "fetch-and-op")]
-        claim_with: ClaimWith,
-        #[command(flatten)]
-        game: GameArgs,
-    },
-    /// Collective: the original's steps, an allreduce on every guess and another on every score
-    Collective {
-        #[command(flatten)]
-        game: GameArgs,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ClaimWith {
-    /// One bit a digit, by MPI_Fetch_and_op
-    FetchAndOp,
-    /// One slot a digit with its owner, by MPI_Compare_and_swap
-    CompareAndSwap,
-}
-
-#[derive(Debug, Args)]
-struct GameArgs {
-    /// Digits are 1 to N
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    digits: u32,
-    /// Games to play, one after the other
-    #[arg(long, value_name = "G", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    games: u64,
-    /// Seed of all random numbers [default: drawn, and printed with the result]
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-    /// Think time before each guess: 0, 1s, exp:10ms or uniform:5ms..15ms
-    #[arg(long, value_name = "TIME", default_value = "0")]
-    think: ThinkTime,
-    /// Think time that rank r adds r times, such as 5s
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_duration)]
-    think_per_rank: Duration,
-    /// Think time that one rank adds, such as 3=200ms; may be given several times
-    #[arg(long, value_name = "RANK=TIME")]
-    straggler: Vec<Straggler>,
-    /// How thinking is simulated
-    #[arg(long, value_enum, default_value = "sleep")]
-    think_by: ThinkByArg,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// Print no notes and no text summary; a JSON document is printed all the same
-    #[arg(short, long)]
-    quiet: bool,
-    /// Print every guess and score, to stdout, or to stderr with --format json
-    #[arg(short, long, conflicts_with = "quiet")]
-    verbose: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ThinkByArg {
-    /// The core is free for others
-    Sleep,
-    /// The core is busy
-    Spin,
-}
 
 impl Play {
     /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
@@ -233,7 +162,7 @@ impl Play {
         hosts: &[Vec<u8>],
     ) -> RunSummary {
         let (version, claim_with) = match self.version {
-            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(name_of(claim_with))),
+            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(claim_with.name())),
             PlayVersion::Collective { .. } => (Version::Collective, None),
         };
         let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
@@ -282,52 +211,6 @@ impl Play {
 }
 
 impl GameArgs {
-    /// The message for a straggler that does not exist among `n_ranks`.
-    fn unknown_straggler(&self, n_ranks: i32) -> Option<String> {
-        let n_ranks = n_ranks.unsigned_abs();
-        let unknown = self
-            .straggler
-            .iter()
-            .find(|straggler| straggler.rank >= n_ranks)?;
-        let rank = unknown.rank;
-        Some(match n_ranks {
-            1 => format!("--straggler names rank {rank}, and there is only rank 0"),
-            n => format!(
-                "--straggler names rank {rank}, and the ranks are 0 to {}",
-                n - 1
-            ),
-        })
-    }
-
-    fn think_plan(&self) -> ThinkPlan {
-        ThinkPlan {
-            base: self.think,
-            per_rank: self.think_per_rank,
-            stragglers: self.straggler.clone(),
-            by: match self.think_by {
-                ThinkByArg::Sleep => ThinkBy::Sleep,
-                ThinkByArg::Spin => ThinkBy::Spin,
-            },
-        }
-    }
-
-    fn think_in_words(&self) -> String {
-        let mut words = self.think.to_string();
-        if !self.think_per_rank.is_zero() {
-            words += &format!(
-                " + {} a rank",
-                humantime::format_duration(self.think_per_rank)
-            );
-        }
-        for Straggler { rank, extra } in &self.straggler {
-            words += &format!(" + {} on rank {rank}", humantime::format_duration(*extra));
-        }
-        if self.think_by == ThinkByArg::Spin {
-            words += ", spinning";
-        }
-        words
-    }
-
     fn play_series<R: Referee>(
         &self,
         series: &Series,
@@ -359,12 +242,6 @@ fn another_library_was_loaded() -> Option<String> {
     rma::library()
         .ok()?
         .differs_from(&Library::built_against()?)
-}
-
-fn name_of(value: impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.

@@ -1,0 +1,138 @@
+//! The arguments of `onesided play`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
+
+use super::super::Format;
+
+/// Arguments of `onesided play`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Play {
+    #[command(subcommand)]
+    pub(super) version: PlayVersion,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PlayVersion {
+    /// One-sided: ranks claim digits in an MPI window on rank 0, with no collective in the game
+    Rma {
+        /// The atomic operation that claims a digit
+        #[arg(long, value_enum, default_value = "fetch-and-op")]
+        claim_with: ClaimWith,
+        #[command(flatten)]
+        game: GameArgs,
+    },
+    /// Collective: the original's steps, an allreduce on every guess and another on every score
+    Collective {
+        #[command(flatten)]
+        game: GameArgs,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ClaimWith {
+    /// One bit a digit, by MPI_Fetch_and_op
+    FetchAndOp,
+    /// One slot a digit with its owner, by MPI_Compare_and_swap
+    CompareAndSwap,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GameArgs {
+    /// Digits are 1 to N
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) digits: u32,
+    /// Games to play, one after the other
+    #[arg(long, value_name = "G", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) games: u64,
+    /// Seed of all random numbers [default: drawn, and printed with the result]
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+    /// Think time before each guess: 0, 1s, exp:10ms or uniform:5ms..15ms
+    #[arg(long, value_name = "TIME", default_value = "0")]
+    pub(super) think: ThinkTime,
+    /// Think time that rank r adds r times, such as 5s
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_duration)]
+    pub(super) think_per_rank: Duration,
+    /// Think time that one rank adds, such as 3=200ms; may be given several times
+    #[arg(long, value_name = "RANK=TIME")]
+    pub(super) straggler: Vec<Straggler>,
+    /// How thinking is simulated
+    #[arg(long, value_enum, default_value = "sleep")]
+    pub(super) think_by: ThinkByArg,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Print no notes and no text summary; a JSON document is printed all the same
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print every guess and score, to stdout, or to stderr with --format json
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ThinkByArg {
+    /// The core is free for others
+    Sleep,
+    /// The core is busy
+    Spin,
+}
+
+impl GameArgs {
+    /// The message for a straggler that does not exist among `n_ranks`.
+    pub(super) fn unknown_straggler(&self, n_ranks: i32) -> Option<String> {
+        let n_ranks = n_ranks.unsigned_abs();
+        let unknown = self
+            .straggler
+            .iter()
+            .find(|straggler| straggler.rank >= n_ranks)?;
+        let rank = unknown.rank;
+        Some(match n_ranks {
+            1 => format!("--straggler names rank {rank}, and there is only rank 0"),
+            n => format!(
+                "--straggler names rank {rank}, and the ranks are 0 to {}",
+                n - 1
+            ),
+        })
+    }
+
+    pub(super) fn think_plan(&self) -> ThinkPlan {
+        ThinkPlan {
+            base: self.think,
+            per_rank: self.think_per_rank,
+            stragglers: self.straggler.clone(),
+            by: match self.think_by {
+                ThinkByArg::Sleep => ThinkBy::Sleep,
+                ThinkByArg::Spin => ThinkBy::Spin,
+            },
+        }
+    }
+
+    pub(super) fn think_in_words(&self) -> String {
+        let mut words = self.think.to_string();
+        if !self.think_per_rank.is_zero() {
+            words += &format!(
+                " + {} a rank",
+                humantime::format_duration(self.think_per_rank)
+            );
+        }
+        for Straggler { rank, extra } in &self.straggler {
+            words += &format!(" + {} on rank {rank}", humantime::format_duration(*extra));
+        }
+        if self.think_by == ThinkByArg::Spin {
+            words += ", spinning";
+        }
+        words
+    }
+}
+
+impl ClaimWith {
+    /// As it is given on the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}

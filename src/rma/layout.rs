@@ -1,0 +1,175 @@
+//! What lies in a window: named regions of words, each word of one kind.
+
+use std::marker::PhantomData;
+
+/// What one word of a window is for, and so the one kind of atomic operation that may touch it.
+///
+/// MPI's default `accumulate_ops=same_op_no_op` makes concurrent *different* operations on one
+/// location erroneous (MPI-4.1 §12.2.1), and whether compare-and-swap is atomic with other
+/// accumulates is an open question (mpi-forum/mpi-issues#114). So the kind is in the type of the
+/// region, and each kind has one operation.
+pub trait Kind: sealed::Sealed {
+    /// The integer in the window.
+    type Word: Copy + Default + 'static;
+}
+
+/// 64 bits that are only ever set: `MPI_Fetch_and_op(MPI_BOR)`.
+#[derive(Debug, Clone, Copy)]
+pub enum Bits {}
+
+/// A 64-bit number that is only ever added to: `MPI_Fetch_and_op(MPI_SUM)`.
+#[derive(Debug, Clone, Copy)]
+pub enum Counter {}
+
+/// A 32-bit slot that is taken once: `MPI_Compare_and_swap`.
+///
+/// 32 bits hold every rank, halve the memory of 64, and keep clear of a fault: see
+/// [`faults::OPEN_MPI_CAS_64`](super::faults::OPEN_MPI_CAS_64).
+#[derive(Debug, Clone, Copy)]
+pub enum Slot {}
+
+impl Kind for Bits {
+    type Word = u64;
+}
+impl Kind for Counter {
+    type Word = u64;
+}
+impl Kind for Slot {
+    type Word = u32;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Bits {}
+    impl Sealed for super::Counter {}
+    impl Sealed for super::Slot {}
+}
+
+/// A named run of words of one kind in a window.
+#[derive(Debug)]
+pub struct Region<K: Kind> {
+    start_bytes: usize,
+    n_words: usize,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Clone for Region<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K: Kind> Copy for Region<K> {}
+
+impl<K: Kind> Region<K> {
+    /// How many words there are.
+    pub fn n_words(&self) -> usize {
+        self.n_words
+    }
+
+    /// Where the region ends, in bytes from the start of the window.
+    #[inline(always)]
+    pub(super) fn end_bytes(&self) -> usize {
+        self.start_bytes + self.n_words * size_of::<K::Word>()
+    }
+
+    /// Displacement of word `index` in bytes.
+    #[inline(always)]
+    pub(super) fn displacement(&self, index: usize) -> usize {
+        if index >= self.n_words {
+            no_such_word(index, self.n_words);
+        }
+        self.start_bytes + index * size_of::<K::Word>()
+    }
+}
+
+/// Lays out a window: each call adds a region and returns its name.
+///
+/// Every rank must lay out the same regions in the same order, as it must call any collective.
+#[derive(Debug, Default)]
+pub struct Layout {
+    n_bytes: usize,
+    too_large: bool,
+}
+
+impl Layout {
+    /// An empty layout.
+    pub fn new() -> Self {
+        Layout::default()
+    }
+
+    /// How many bytes all regions take; `None` where no address space holds them.
+    pub(super) fn n_bytes(&self) -> Option<usize> {
+        (!self.too_large).then_some(self.n_bytes)
+    }
+
+    /// Adds `n_words` words of a kind, all zero when the window opens.
+    pub fn region<K: Kind>(&mut self, n_words: usize) -> Region<K> {
+        let word_bytes = size_of::<K::Word>();
+        let start = self.n_bytes.checked_next_multiple_of(word_bytes);
+        let end = start.and_then(|start| start.checked_add(n_words.checked_mul(word_bytes)?));
+        // A window is addressed by signed displacements, so half the address space is the limit.
+        match (start, end.filter(|&end| isize::try_from(end).is_ok())) {
+            (Some(start_bytes), Some(end)) => {
+                self.n_bytes = end;
+                Region {
+                    start_bytes,
+                    n_words,
+                    kind: PhantomData,
+                }
+            }
+            _ => {
+                self.too_large = true;
+                Region {
+                    start_bytes: 0,
+                    n_words: 0,
+                    kind: PhantomData,
+                }
+            }
+        }
+    }
+}
+
+/// Apart and cold, with arguments by value: a panic that formats in place would make every claim keep
+/// its operands in memory.
+#[cold]
+#[inline(never)]
+fn no_such_word(index: usize, n_words: usize) -> ! {
+    panic!("word {index} of a region of {n_words} words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_follow_each_other_aligned_and_do_not_overlap() {
+        let mut layout = Layout::new();
+        let slots = layout.region::<Slot>(3);
+        let counter = layout.region::<Counter>(1);
+        let bits = layout.region::<Bits>(2);
+        assert_eq!(
+            (
+                slots.displacement(2),
+                counter.displacement(0),
+                bits.displacement(1)
+            ),
+            (8, 16, 32)
+        );
+        assert_eq!((layout.n_bytes, layout.too_large), (40, false));
+    }
+
+    #[test]
+    fn a_layout_that_no_address_space_holds_is_noticed() {
+        for n_words in [usize::MAX, usize::MAX / 8, isize::MAX as usize / 8 + 1] {
+            let mut layout = Layout::new();
+            let _ = layout.region::<Bits>(n_words);
+            assert!(layout.too_large, "{n_words}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "word 3 of a region of 3 words")]
+    fn a_word_outside_its_region_panics() {
+        Layout::new().region::<Slot>(3).displacement(3);
+    }
+}
