@@ -44,3 +44,8 @@ pub mod game;
 pub mod report;
 #[cfg(feature = "mpi")]
 pub mod rma;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "mpi"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -91,7 +91,7 @@ pub trait Board {
     fn claim(&mut self, item: usize) -> Result<Claim>;
 
     /// [`claim`](Board::claim), except that an item which this rank already knows to be claimed is
-    /// lost without an operation.
+    /// lost without an operation. Its owner is not remembered.
     ///
     /// # Errors
     /// What MPI returns.
