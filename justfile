@@ -50,8 +50,7 @@ bench NAME="claims":
     results=$CARGO_TARGET_DIR/bench
     mkdir -p "$results"
     "$MPICC" -O3 -shared -fPIC -Wall bench/{{ NAME }}/peer.c -o "$results/lib{{ NAME }}_peer.so"
-    cargo build --release --quiet --bench {{ NAME }}
-    program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json |
+    program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json-render-diagnostics |
         sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
     timeout 600 "$MPIEXEC" -n 2 env \
         ONESIDED_C_PEER="$results/lib{{ NAME }}_peer.so" \

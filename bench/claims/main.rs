@@ -13,7 +13,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use onesided::claim::{BitBoard, Board, SlotBoard};
-use onesided::rma::{self, Bits, Comm, Hints, Layout, Mpi, Region, ThreadLevel, Window};
+use onesided::rma::{self, Bits, Comm, Hints, Layout, Mpi, Rank, Region, ThreadLevel, Window};
 use peer::{Method, Peer, PeerLibrary};
 use statistics::{Summary, summarise};
 
@@ -110,6 +110,9 @@ struct Row {
     b: Vec<f64>,
 }
 
+/// How a board is opened.
+type OpenWithHints<'mpi, B> = fn(&Comm<'mpi>, Rank, usize, Hints) -> rma::Result<B>;
+
 struct Bench<'comm> {
     world: &'comm Comm<'comm>,
     rows: Vec<Row>,
@@ -137,7 +140,7 @@ fn main() {
     mpi.finalize().expect("ended");
 }
 
-impl Bench<'_> {
+impl<'comm> Bench<'comm> {
     fn against_c(&mut self, library: &PeerLibrary, c_first: bool) {
         let world = self.world;
         let open_c = || {
@@ -191,28 +194,15 @@ impl Bench<'_> {
         {
             return;
         }
-        let open = |hints| {
-            Boarded(BitBoard::open_with_hints(self.world, 0, N_ITEMS, hints).expect("a board"))
-        };
+        self.hints_on("fetch-and-op", BitBoard::open_with_hints);
+        self.hints_on("compare-and-swap", SlotBoard::open_with_hints);
+    }
+
+    fn hints_on<B: Board>(&mut self, name: &str, open: OpenWithHints<'comm, B>) {
+        let open = |hints| Boarded(open(self.world, 0, N_ITEMS, hints).expect("a board"));
         let (mut with, mut without) = (open(Hints::Whitelisted), open(Hints::None));
-        self.compare(
-            "fetch-and-op, hints beside none",
-            Active::One,
-            &mut with,
-            &mut without,
-        );
-        with.0.close().expect("closed");
-        without.0.close().expect("closed");
-        let open = |hints| {
-            Boarded(SlotBoard::open_with_hints(self.world, 0, N_ITEMS, hints).expect("a board"))
-        };
-        let (mut with, mut without) = (open(Hints::Whitelisted), open(Hints::None));
-        self.compare(
-            "compare-and-swap, hints beside none",
-            Active::One,
-            &mut with,
-            &mut without,
-        );
+        let name = format!("{name}, hints beside none");
+        self.compare(&name, Active::One, &mut with, &mut without);
         with.0.close().expect("closed");
         without.0.close().expect("closed");
     }

@@ -63,6 +63,11 @@ impl Failure {
             Failure::Run(_) => 1,
         }
     }
+
+    /// Prints the failure once per job, and gives the exit code of this process.
+    fn report(&self) -> ExitCode {
+        once_per_job(self.exit_code(), || eprintln!("{self}"))
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -97,7 +102,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => once_per_job(failure.exit_code(), || eprintln!("{failure}")),
+        Err(failure) => failure.report(),
     }
 }
 

@@ -158,26 +158,29 @@ impl<'mpi> Window<'mpi> {
         self.assert_inside(&region);
         let word_bytes = size_of::<K::Word>();
         let mut words = vec![K::Word::default(); region.n_words()];
-        for start in (0..region.n_words()).step_by(CHUNK_WORDS) {
-            let n_bytes = CHUNK_WORDS.min(region.n_words() - start) * word_bytes;
-            let count = int_count("number of bytes to get", n_bytes)?;
-            // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
-            // within the window (asserted). Where the flush fails, `words` is leaked below.
-            let code = unsafe {
-                ffi::MPI_Get(
-                    words.as_mut_ptr().add(start).cast(),
-                    count,
-                    ffi::RSMPI_UINT8_T,
-                    self.home,
-                    region.displacement(start) as ffi::MPI_Aint,
-                    count,
-                    ffi::RSMPI_UINT8_T,
-                    self.raw,
-                )
-            };
-            check("MPI_Get", code)?;
-        }
-        match self.flush() {
+        let complete = (0..region.n_words())
+            .step_by(CHUNK_WORDS)
+            .try_for_each(|start| {
+                let n_bytes = CHUNK_WORDS.min(region.n_words() - start) * word_bytes;
+                let count = int_count("number of bytes to get", n_bytes)?;
+                // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
+                // within the window (asserted). Where not all is complete, `words` is leaked below.
+                let code = unsafe {
+                    ffi::MPI_Get(
+                        words.as_mut_ptr().add(start).cast(),
+                        count,
+                        ffi::RSMPI_UINT8_T,
+                        self.home,
+                        region.displacement(start) as ffi::MPI_Aint,
+                        count,
+                        ffi::RSMPI_UINT8_T,
+                        self.raw,
+                    )
+                };
+                check("MPI_Get", code)
+            })
+            .and_then(|()| self.flush());
+        match complete {
             Ok(()) => Ok(words),
             Err(error) => {
                 std::mem::forget(words); // MPI may still write to it

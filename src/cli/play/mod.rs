@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT, Version};
-use onesided::claim::{BitBoard, SlotBoard};
+use onesided::claim::{BitBoard, Board, SlotBoard};
 use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
 use onesided::report;
 use onesided::rma::launcher::Launch;
-use onesided::rma::{self, Comm, Library, Mpi, ThreadLevel};
+use onesided::rma::{self, Comm, Library, Mpi, Rank, ThreadLevel};
 
 pub(super) use args::Play;
 use args::{ClaimWith, GameArgs, PlayVersion};
@@ -24,32 +24,12 @@ const HOME: i32 = 0;
 impl Play {
     /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
     pub(super) fn run(self) -> ExitCode {
-        if let Some(failure) = launcher_of_another_library() {
-            return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
-        }
-        // The launcher often tells the number of ranks before MPI does, and starting MPI takes seconds.
-        let n_ranks = Launch::from_environment().and_then(|launch| i32::try_from(launch.size).ok());
-        if let Some(message) = n_ranks.and_then(|n_ranks| self.game().unknown_straggler(n_ranks)) {
-            let failure = Failure::Usage(message);
-            return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
-        }
-        if let Some(message) = another_library_was_loaded() {
-            once_per_job(0, || eprintln!("onesided: warning: {message}"));
-        }
-        if self.game().format == Format::Json {
-            if let Err(failure) = keep_stdout_for_results() {
-                return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
-            }
-        }
-        let mpi = match Mpi::init(ThreadLevel::Funneled) {
-            Ok(mpi) => mpi,
-            Err(error) => {
-                let failure = Failure::Run(format!("cannot start MPI: {error}"));
-                return once_per_job(failure.exit_code(), || eprintln!("{failure}"));
-            }
+        let (mpi, library) = match self.start() {
+            Ok(started) => started,
+            Err(failure) => return failure.report(),
         };
         let code = match mpi.world().map_err(game::Error::from).and_then(|world| {
-            let code = self.run_in(&world)?;
+            let code = self.run_in(&world, &library)?;
             world.free()?;
             Ok(code)
         }) {
@@ -62,15 +42,40 @@ impl Play {
         }
     }
 
-    fn run_in(self, world: &Comm<'_>) -> game::Result<ExitCode> {
+    /// Starts MPI, after all that can be known to be wrong before.
+    fn start(&self) -> Result<(Mpi, Library), Failure> {
+        let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
+        let library = rma::library().map_err(cannot_start)?;
+        if let Some(launch) = Launch::from_environment() {
+            let right = Library::launcher_built_against();
+            if let Some(message) = launch.cannot_start(&library, right) {
+                return Err(Failure::Usage(message));
+            }
+            // The launcher often tells the number of ranks before MPI does, and starting MPI takes
+            // seconds.
+            let n_ranks = i32::try_from(launch.size).unwrap_or(i32::MAX);
+            if let Some(message) = self.game().unknown_straggler(n_ranks) {
+                return Err(Failure::Usage(message));
+            }
+        }
+        let built = Library::built_against();
+        if let Some(message) = built.and_then(|built| library.differs_from(&built)) {
+            once_per_job(0, || eprintln!("onesided: warning: {message}"));
+        }
+        if self.game().format == Format::Json {
+            keep_stdout_for_results()?;
+        }
+        let mpi = Mpi::init(ThreadLevel::Funneled).map_err(cannot_start)?;
+        Ok((mpi, library))
+    }
+
+    fn run_in(self, world: &Comm<'_>, library: &Library) -> game::Result<ExitCode> {
         let is_first = world.rank() == HOME;
-        let library = rma::library()?;
         if world.size() == 1 {
             let right = Library::launcher_built_against();
             if let Some(launch) = Launch::from_environment() {
-                if let Some(message) = launch.is_wrong_for(world.size(), &library, right) {
-                    let failure = Failure::Usage(message);
-                    return Ok(once_per_job(failure.exit_code(), || eprintln!("{failure}")));
+                if let Some(message) = launch.is_wrong_for(world.size(), library, right) {
+                    return Ok(Failure::Usage(message).report());
                 }
             } else if !self.game().quiet {
                 let launcher = right.unwrap_or("mpirun");
@@ -87,7 +92,7 @@ impl Play {
             world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
             return Ok(ExitCode::from(if is_first { 2 } else { 0 }));
         }
-        let Some(summary) = self.play(world, &library)? else {
+        let Some(summary) = self.play(world, library)? else {
             return Ok(ExitCode::SUCCESS);
         };
         let printed = match self.game() {
@@ -123,28 +128,11 @@ impl Play {
         };
         let hosts = world.gather(HOME, rma::processor_name()?.as_bytes())?;
         tracing::info!(rank = world.rank(), %library, ?series, "playing");
-        let n_items = args.digits as usize;
         let results = match self.version {
-            PlayVersion::Rma {
-                claim_with: ClaimWith::FetchAndOp,
-                ..
-            } => {
-                let mut referee =
-                    OneSided::open(world, HOME, |comm| BitBoard::open(comm, HOME, n_items))?;
-                let results = args.play_series(&series, world, &mut referee)?;
-                referee.close()?;
-                results
-            }
-            PlayVersion::Rma {
-                claim_with: ClaimWith::CompareAndSwap,
-                ..
-            } => {
-                let mut referee =
-                    OneSided::open(world, HOME, |comm| SlotBoard::open(comm, HOME, n_items))?;
-                let results = args.play_series(&series, world, &mut referee)?;
-                referee.close()?;
-                results
-            }
+            PlayVersion::Rma { claim_with, .. } => match claim_with {
+                ClaimWith::FetchAndOp => args.play_on_board(&series, world, BitBoard::open)?,
+                ClaimWith::CompareAndSwap => args.play_on_board(&series, world, SlotBoard::open)?,
+            },
             PlayVersion::Collective { .. } => {
                 args.play_series(&series, world, &mut Collective::new(world, args.digits))?
             }
@@ -211,6 +199,20 @@ impl Play {
 }
 
 impl GameArgs {
+    /// Plays one-sidedly on boards of one kind.
+    fn play_on_board<'mpi, B: Board>(
+        &self,
+        series: &Series,
+        world: &Comm<'mpi>,
+        open: fn(&Comm<'mpi>, Rank, usize) -> rma::Result<B>,
+    ) -> game::Result<Option<Results>> {
+        let n_items = self.digits as usize;
+        let mut referee = OneSided::open(world, HOME, |comm| open(comm, HOME, n_items))?;
+        let results = self.play_series(series, world, &mut referee)?;
+        referee.close()?;
+        Ok(results)
+    }
+
     fn play_series<R: Referee>(
         &self,
         series: &Series,
@@ -226,22 +228,6 @@ impl GameArgs {
         };
         series.play(world, referee, &mut Announcer::new(world, output))
     }
-}
-
-/// Why MPI must not be started at all.
-fn launcher_of_another_library() -> Option<Failure> {
-    let library = rma::library().ok()?;
-    let right = Library::launcher_built_against();
-    Launch::from_environment()?
-        .cannot_start(&library, right)
-        .map(Failure::Usage)
-}
-
-/// Why the library that was loaded is not to be trusted. Asked before MPI starts, which may crash.
-fn another_library_was_loaded() -> Option<String> {
-    rma::library()
-        .ok()?
-        .differs_from(&Library::built_against()?)
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.
