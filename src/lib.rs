@@ -44,6 +44,7 @@ pub mod game;
 pub mod report;
 #[cfg(feature = "mpi")]
 pub mod rma;
+pub mod trace;
 
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "mpi"))]

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::summary::{RankSummary, RunSummary, Version};
+use super::summary::{RankSummary, RunSummary};
+use crate::trace::Version;
 
 /// A one-sided run and a collective run of the same game.
 #[derive(Debug, Clone, PartialEq, Serialize)]

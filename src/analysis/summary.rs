@@ -4,31 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::trace::Version;
+
 /// The JSON Schema (2020-12) of a [`RunSummary`] document.
 pub const SCHEMA: &str = include_str!("summary.schema.json");
 
 /// Value of the field `format` that this version writes and reads.
 pub const SUMMARY_FORMAT: &str = "onesided-play/1";
-
-/// Which version of the game was played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Version {
-    /// One-sided: claims by RMA, no collective in the game.
-    Rma,
-    /// Collective: an allreduce on every guess.
-    Collective,
-}
-
-impl Version {
-    /// What people call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Version::Rma => "one-sided",
-            Version::Collective => "collective",
-        }
-    }
-}
 
 /// A run of one or several games. With several, numbers are sums over the games.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

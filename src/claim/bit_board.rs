@@ -133,6 +133,21 @@ impl Board for BitBoard<'_> {
         self.all_claimed
     }
 
+    /// What is known of the item's word: each claim of one rank sees at least what those before it saw,
+    /// so this is what the last of them saw, and itself.
+    #[inline]
+    fn evidence(&self, item: usize) -> u64 {
+        self.known.word_of(item)
+    }
+
+    #[inline]
+    fn evidence_of_look(&self) -> u64 {
+        match self.has_one_word() && self.n_items > 0 {
+            true => self.known.word_of(0),
+            false => 0,
+        }
+    }
+
     fn n_operations(&self) -> u64 {
         self.n_operations
     }

@@ -52,6 +52,15 @@ impl Known {
         self.maybe_free[index] & bit == 0
     }
 
+    /// The word of `item`, bit set: known to be claimed.
+    #[inline(always)]
+    pub(super) fn word_of(&self, item: usize) -> u64 {
+        assert_item(item, self.n_items);
+        let index = place(item).0;
+        let n_in_word = (self.n_items - index * WORD_BITS).min(WORD_BITS);
+        !self.maybe_free[index] & (u64::MAX >> (WORD_BITS - n_in_word))
+    }
+
     /// Adds the items of word `index` whose bits are set in `claimed`; returns whether all of that
     /// word's items are known now.
     ///
@@ -96,8 +105,13 @@ mod tests {
                 let last = n_items.min((word + 1) * WORD_BITS);
                 prop_assert_eq!(full, naive[word * WORD_BITS..last].iter().all(|&claimed| claimed));
             }
+            let n_known = known.word_of(n_items - 1).count_ones() as usize;
+            let last_word = (n_items - 1) / WORD_BITS * WORD_BITS;
+            prop_assert_eq!(n_known, naive[last_word..].iter().filter(|&&claimed| claimed).count());
             for (item, &claimed) in naive.iter().enumerate() {
                 prop_assert_eq!(known.contains(item), claimed);
+                let bit = known.word_of(item) >> (item % WORD_BITS) & 1;
+                prop_assert_eq!(bit == 1, claimed);
             }
         }
     }

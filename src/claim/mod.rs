@@ -122,6 +122,17 @@ pub trait Board {
     /// Whether this rank has learnt that all items are claimed. Costs no operation.
     fn all_known_claimed(&self) -> bool;
 
+    /// What the last claim of `item` showed, as evidence for a trace: a [`BitBoard`]'s word after that
+    /// claim, a [`SlotBoard`]'s slot before it (0, or the owner's rank + 1). Costs no operation.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    fn evidence(&self, item: usize) -> u64;
+
+    /// The same for the last [`look`](Board::look): a [`BitBoard`]'s word where it has one only, else
+    /// 0. Costs no operation.
+    fn evidence_of_look(&self) -> u64;
+
     /// How many RMA operations this rank has issued for claims and looks so far.
     fn n_operations(&self) -> u64;
 

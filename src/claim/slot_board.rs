@@ -15,6 +15,8 @@ pub struct SlotBoard<'mpi> {
     n_claimed: Region<Counter>,
     /// What this rank puts into a slot that it wins.
     own_mark: u32,
+    /// What the last claim found.
+    last_found: u32,
     known: Known,
     all_claimed: bool,
     n_operations: u64,
@@ -57,6 +59,7 @@ impl<'mpi> SlotBoard<'mpi> {
             slots,
             n_claimed,
             own_mark: comm.rank().unsigned_abs() + 1,
+            last_found: FREE,
             known: Known::nothing(n_items),
             all_claimed: n_items == 0,
             n_operations: 0,
@@ -82,6 +85,7 @@ impl Board for SlotBoard<'_> {
         let (found, n_claimed) =
             self.window
                 .compare_and_swap_and_read(slot, FREE, self.own_mark, counter)?; // C1
+        self.last_found = found;
         let (index, bit) = place(item);
         self.known.learn(index, bit);
         if found != FREE {
@@ -111,6 +115,15 @@ impl Board for SlotBoard<'_> {
     #[inline]
     fn all_known_claimed(&self) -> bool {
         self.all_claimed
+    }
+
+    #[inline]
+    fn evidence(&self, _item: usize) -> u64 {
+        self.last_found.into()
+    }
+
+    fn evidence_of_look(&self) -> u64 {
+        0
     }
 
     fn n_operations(&self) -> u64 {

@@ -13,7 +13,11 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+#[cfg(feature = "mpi")]
+use onesided::trace::RecordLayer;
+use tracing_subscriber::layer::Identity;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Claiming work across MPI ranks without lockstep, and what lockstep costs.
 #[derive(Debug, Parser)]
@@ -79,7 +83,6 @@ impl std::fmt::Display for Failure {
 
 /// Parses the arguments, does what they say, prints a failure once per job.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    log_to_stderr();
     let command = match Cli::try_parse_from(args) {
         Ok(cli) => cli.command,
         Err(error) => {
@@ -93,12 +96,19 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match command {
         #[cfg(feature = "mpi")]
-        Command::Play(play) => return play.run(),
+        Command::Play(play) => {
+            let layer = play.records().then(RecordLayer::new);
+            log_to_stderr(layer.clone());
+            return play.run(layer.as_ref());
+        }
         #[cfg(not(feature = "mpi"))]
         Command::Play { .. } => Err(Failure::Usage(
             "this build has no MPI and cannot play: build it with the default features".into(),
         )),
-        Command::Compare(compare) => compare.run(),
+        Command::Compare(compare) => {
+            log_to_stderr(None::<Identity>);
+            compare.run()
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,20 +136,31 @@ fn is_first_of_job() -> bool {
     first
 }
 
-/// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results.
-fn log_to_stderr() {
+/// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results. Records of a trace go
+/// to `records` and are no diagnostics.
+fn log_to_stderr<L>(records: Option<L>)
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    const NO_RECORDS: &str = "onesided::record=off";
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = EnvFilter::try_new(if wanted.is_empty() { "warn" } else { &wanted });
+    let filter = match wanted.as_str() {
+        "" => EnvFilter::try_new(format!("warn,{NO_RECORDS}")),
+        wanted => EnvFilter::try_new(format!("{wanted},{NO_RECORDS}")),
+    };
     let filter = filter.unwrap_or_else(|error| {
         if is_first_of_job() {
             eprintln!("onesided: RUST_LOG='{wanted}' is ignored: {error}");
         }
         EnvFilter::new("warn")
     });
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    subscriber.init();
+    let diagnostics = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(filter);
+    tracing_subscriber::registry()
+        .with(records)
+        .with(diagnostics)
+        .init();
 }
 
 /// What was stdout when the program started, once it is kept for results.

@@ -7,7 +7,8 @@
 
 use std::io::Write;
 
-use super::play::{Observer, Tally};
+use super::observer::Observer;
+use super::play::Tally;
 use super::{Error, Result};
 use crate::rma::Comm;
 
@@ -141,6 +142,7 @@ impl<'comm, 'mpi> Announcer<'comm, 'mpi> {
 
 impl Observer for Announcer<'_, '_> {
     const WATCHES: bool = true;
+    const RECORDS: bool = false;
 
     fn guessed(&mut self, digit: u32, guess: u64, points: u64) -> Result<()> {
         self.announce(Event::Guessed {
@@ -154,7 +156,7 @@ impl Observer for Announcer<'_, '_> {
         self.announce(Event::Scored { guess })
     }
 
-    fn finished(&mut self, tally: &Tally) -> Result<()> {
+    fn finished(&mut self, tally: &Tally, _begin_ns: u64, _end_ns: u64) -> Result<()> {
         self.announce(Event::Finished {
             points: tally.points(),
             guesses: tally.guesses,

@@ -4,6 +4,7 @@ use super::Result;
 use super::referee::{Referee, Verdict};
 use crate::claim::Account;
 use crate::rma::Comm;
+use crate::trace::Kind;
 
 /// Decides guesses by an allreduce of what every rank knows, and a second one for every score.
 ///
@@ -48,6 +49,8 @@ impl<'comm, 'mpi> Collective<'comm, 'mpi> {
 }
 
 impl Referee for Collective<'_, '_> {
+    const OPERATION: Kind = Kind::Allreduce;
+
     fn begin_game(&mut self, _game: u64) -> Result<()> {
         self.known.fill(0);
         self.known[0] = 1; // 0 counts as claimed from the start
@@ -62,8 +65,16 @@ impl Referee for Collective<'_, '_> {
             return Ok(Verdict::Lost);
         }
         self.known[word] |= bit;
-        self.synchronise()?;
         Ok(Verdict::Won)
+    }
+
+    fn announce(&mut self, _digit: u32) -> Result<bool> {
+        self.synchronise()?;
+        Ok(true)
+    }
+
+    fn evidence(&self, _digit: u32) -> u64 {
+        self.known[0]
     }
 
     fn all_claimed(&self) -> bool {

@@ -4,6 +4,7 @@ use super::referee::{Referee, Verdict};
 use super::{Error, Result};
 use crate::claim::{Account, Board, Claim};
 use crate::rma::{Comm, Rank};
+use crate::trace::Kind;
 
 /// Decides guesses by claims on a [`Board`]: digit d is item d − 1.
 ///
@@ -87,6 +88,8 @@ impl<B: Board> OneSided<B> {
 }
 
 impl<B: Board> Referee for OneSided<B> {
+    const OPERATION: Kind = Kind::Claim;
+
     fn begin_game(&mut self, game: u64) -> Result<()> {
         self.settle()?;
         self.game = Some(game);
@@ -104,6 +107,14 @@ impl<B: Board> Referee for OneSided<B> {
             Claim::Won => Verdict::Won,
             Claim::Lost { .. } => Verdict::Lost,
         })
+    }
+
+    #[inline]
+    fn evidence(&self, digit: u32) -> u64 {
+        match (digit as usize).checked_sub(1) {
+            Some(item) => self.board().evidence(item),
+            None => self.board().evidence_of_look(),
+        }
     }
 
     #[inline]

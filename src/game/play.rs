@@ -1,9 +1,9 @@
 //! The game, written once.
 
-use std::time::{Duration, Instant};
-
+use super::observer::{Observer, Operation};
 use super::referee::{Referee, Verdict};
 use super::{Guesser, Result, Thinker};
+use crate::trace::{Kind, Outcome, now_ns};
 
 /// What one rank did in one game.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,49 +31,10 @@ impl Tally {
     }
 }
 
-/// Sees the game as it is played.
-pub trait Observer {
-    /// Whether anything happens in the others. A constant, so that a game that nobody watches does
-    /// not even read the clock for it.
-    const WATCHES: bool;
-
-    /// Before guess number `guess` (1, 2, …) goes to the referee; `points` so far.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
-    fn guessed(&mut self, digit: u32, guess: u64, points: u64) -> Result<()>;
-
-    /// After guess number `guess` has scored.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
-    fn scored(&mut self, guess: u64) -> Result<()>;
-
-    /// After the last guess.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
-    fn finished(&mut self, tally: &Tally) -> Result<()>;
-}
-
-/// Nobody watches.
-impl Observer for () {
-    const WATCHES: bool = false;
-
-    fn guessed(&mut self, _digit: u32, _guess: u64, _points: u64) -> Result<()> {
-        Ok(())
-    }
-
-    fn scored(&mut self, _guess: u64) -> Result<()> {
-        Ok(())
-    }
-
-    fn finished(&mut self, _tally: &Tally) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Plays one game on this rank, until the referee says that all digits are claimed.
+///
+/// `entered_ns` is when this rank came to the barrier before the game ([`now_ns`]). The clock is read
+/// once after each thing that takes time: the end of one is the beginning of the next.
 ///
 /// # Errors
 /// What MPI returns, or the observer.
@@ -82,49 +43,84 @@ pub fn play_game<R: Referee, O: Observer>(
     guesser: &mut Guesser,
     thinker: &mut Thinker,
     observer: &mut O,
+    entered_ns: u64,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
     let operations_before = referee.n_operations();
-    let (mut think, mut operation) = (Duration::ZERO, Duration::ZERO);
-    let start = Instant::now();
-    let mut now = start;
+    let start_ns = now_ns();
+    observer.started(entered_ns, start_ns);
+    let mut now = start_ns;
     while !referee.all_claimed() {
         if !thinker.never_thinks() {
             thinker.think();
-            let thought = Instant::now();
-            think += thought - now;
-            now = thought;
+            let thought_ns = now_ns();
+            tally.think_ns += thought_ns - now;
+            observer.thought(now, thought_ns);
+            now = thought_ns;
         }
         let digit = guesser.guess();
         tally.guesses += 1;
         if O::WATCHES {
             observer.guessed(digit, tally.guesses, tally.points())?;
-            now = Instant::now();
+            now = now_ns();
         }
         let verdict = referee.submit(digit)?;
-        let decided = Instant::now();
-        operation += decided - now;
-        now = decided;
-        if verdict == Verdict::Won {
-            tally.won.push(digit);
-            tally.last_win_ns = nanoseconds(decided - start);
-            if O::WATCHES {
-                observer.scored(tally.guesses)?;
-                now = Instant::now();
-            }
+        now = operated::<R, O>(referee, observer, &mut tally, digit, now, verdict.into());
+        if verdict == Verdict::Lost {
+            continue;
+        }
+        if referee.announce(digit)? {
+            now = operated::<R, O>(
+                referee,
+                observer,
+                &mut tally,
+                digit,
+                now,
+                Outcome::Announced,
+            );
+        }
+        tally.won.push(digit);
+        tally.last_win_ns = now - start_ns;
+        if O::WATCHES {
+            observer.scored(tally.guesses)?;
+            now = now_ns();
         }
     }
-    tally.think_ns = nanoseconds(think);
-    tally.operation_ns = nanoseconds(operation);
     tally.operations = referee.n_operations() - operations_before;
-    tally.play_ns = nanoseconds(start.elapsed());
-    observer.finished(&tally)?;
+    let end_ns = now_ns();
+    tally.play_ns = end_ns - start_ns;
+    observer.finished(&tally, now, end_ns)?;
     Ok(tally)
 }
 
-/// Whole nanoseconds; 584 years fit.
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+/// After an operation of the referee that began at `begin_ns`: counts its time, and returns when it
+/// ended.
+#[inline(always)]
+fn operated<R: Referee, O: Observer>(
+    referee: &R,
+    observer: &mut O,
+    tally: &mut Tally,
+    digit: u32,
+    begin_ns: u64,
+    outcome: Outcome,
+) -> u64 {
+    let end_ns = now_ns();
+    tally.operation_ns += end_ns - begin_ns;
+    if O::RECORDS {
+        let outcome = match (R::OPERATION, digit) {
+            (Kind::Claim, 0) => Outcome::Looked,
+            _ => outcome,
+        };
+        observer.operated(&Operation {
+            kind: R::OPERATION,
+            outcome,
+            digit,
+            begin_ns,
+            end_ns,
+            word: referee.evidence(digit),
+        });
+    }
+    end_ns
 }
 
 #[cfg(test)]
@@ -140,6 +136,7 @@ mod tests {
     }
 
     impl Referee for Alone {
+        const OPERATION: Kind = Kind::Claim;
         fn begin_game(&mut self, _game: u64) -> Result<()> {
             Ok(())
         }
@@ -153,6 +150,9 @@ mod tests {
                 Verdict::Lost
             })
         }
+        fn evidence(&self, _digit: u32) -> u64 {
+            self.free.len() as u64
+        }
         fn all_claimed(&self) -> bool {
             self.free.is_empty()
         }
@@ -165,10 +165,17 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Lines(Vec<String>);
+    struct Lines(Vec<String>, Vec<Operation>, Vec<(u64, u64)>);
 
     impl Observer for Lines {
         const WATCHES: bool = true;
+        const RECORDS: bool = true;
+        fn started(&mut self, begin_ns: u64, end_ns: u64) {
+            self.2.push((begin_ns, end_ns));
+        }
+        fn operated(&mut self, operation: &Operation) {
+            self.1.push(*operation);
+        }
         fn guessed(&mut self, digit: u32, guess: u64, points: u64) -> Result<()> {
             self.0.push(format!("{guess}: {digit}, has {points}"));
             Ok(())
@@ -177,7 +184,8 @@ mod tests {
             self.0.push(format!("{guess} scores"));
             Ok(())
         }
-        fn finished(&mut self, tally: &Tally) -> Result<()> {
+        fn finished(&mut self, tally: &Tally, begin_ns: u64, end_ns: u64) -> Result<()> {
+            self.2.push((begin_ns, end_ns));
             self.0.push(format!("{} guesses", tally.guesses));
             Ok(())
         }
@@ -192,7 +200,15 @@ mod tests {
         let mut lines = Lines::default();
         let mut thinker = ThinkPlan::default().thinker(1, 0, 0);
         let mut guesser = Guesser::new(1, 0, 0, 9);
-        let tally = play_game(&mut referee, &mut guesser, &mut thinker, &mut lines).unwrap();
+        let entered_ns = now_ns();
+        let tally = play_game(
+            &mut referee,
+            &mut guesser,
+            &mut thinker,
+            &mut lines,
+            entered_ns,
+        )
+        .unwrap();
 
         let mut again = Guesser::new(1, 0, 0, 9);
         let expected: Vec<u32> = (0..tally.guesses).map(|_| again.guess()).collect();
@@ -210,5 +226,22 @@ mod tests {
         assert_eq!(tally.think_ns, 0);
         assert_eq!(lines.0.len() as u64, tally.guesses + 9 + 1);
         assert_eq!(lines.0[0], format!("1: {}, has 0", expected[0]));
+
+        let digits: Vec<u32> = lines.1.iter().map(|operation| operation.digit).collect();
+        assert_eq!(digits, expected, "each operation is observed once");
+        for Operation { outcome, digit, .. } in &lines.1 {
+            assert_eq!(*outcome == Outcome::Looked, *digit == 0);
+        }
+        let n_won = lines.1.iter().filter(|op| op.outcome == Outcome::Won);
+        assert_eq!(n_won.count(), 9);
+        let operation_ns: u64 = lines.1.iter().map(|op| op.end_ns - op.begin_ns).sum();
+        assert_eq!(operation_ns, tally.operation_ns);
+        let [started, finished] = lines.2[..] else {
+            panic!("one start, one finish: {:?}", lines.2)
+        };
+        assert_eq!(
+            (started.0, finished.1 - started.1),
+            (entered_ns, tally.play_ns)
+        );
     }
 }

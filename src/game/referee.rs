@@ -2,6 +2,7 @@
 
 use super::Result;
 use crate::claim::Account;
+use crate::trace::{Kind, Outcome};
 
 /// What the referee says of a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +13,24 @@ pub enum Verdict {
     Lost,
 }
 
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Won => Outcome::Won,
+            Verdict::Lost => Outcome::Lost,
+        }
+    }
+}
+
 /// Decides guesses: what differs between the versions of the game.
 ///
 /// The calls come in this order, on all ranks: for each game a barrier, then
-/// [`begin_game`](Referee::begin_game), then [`submit`](Referee::submit) until
-/// [`all_claimed`](Referee::all_claimed).
+/// [`begin_game`](Referee::begin_game), then [`submit`](Referee::submit), and after each win
+/// [`announce`](Referee::announce), until [`all_claimed`](Referee::all_claimed).
 pub trait Referee {
+    /// What a submission is in a trace.
+    const OPERATION: Kind;
+
     /// Gets ready for game `game` (0, 1, …). All ranks have left the game before.
     ///
     /// # Errors
@@ -29,6 +42,19 @@ pub trait Referee {
     /// # Errors
     /// What MPI returns.
     fn submit(&mut self, digit: u32) -> Result<Verdict>;
+
+    /// Tells the others that `digit` was won, where that takes an operation of its own, and returns
+    /// whether it did.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline]
+    fn announce(&mut self, _digit: u32) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// What the last operation, for `digit`, showed: `word` of its [`Record`](crate::trace::Record).
+    fn evidence(&self, digit: u32) -> u64;
 
     /// Whether this rank has learnt that all digits are claimed.
     fn all_claimed(&self) -> bool;

@@ -1,12 +1,14 @@
 //! A series of games on all ranks, and the gathering of what happened.
 
 use super::accounting::Results;
-use super::play::{Observer, Tally, play_game};
+use super::observer::Observer;
+use super::play::{Tally, play_game};
 use super::referee::Referee;
 use super::think::ThinkPlan;
 use super::{Error, Guesser, Result};
 use crate::claim::Account;
 use crate::rma::{Comm, in_region};
+use crate::trace::now_ns;
 
 /// Where results are gathered.
 const ROOT: i32 = 0;
@@ -43,12 +45,14 @@ impl Series {
         let mut results = Results::default();
         let mut tallies = Vec::new();
         for game in 0..self.n_games {
+            observer.begins(game);
+            let entered_ns = now_ns();
             comm.barrier()?; // all have left the game before, and start this one together
             referee.begin_game(game)?;
             let mut guesser = Guesser::new(self.seed, rank, game, self.n_digits);
             let mut thinker = self.think.thinker(self.seed, rank, game);
             let tally = in_region(c"game", || {
-                play_game(referee, &mut guesser, &mut thinker, observer)
+                play_game(referee, &mut guesser, &mut thinker, observer, entered_ns)
             })?;
             tracing::debug!(
                 rank,

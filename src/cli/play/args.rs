@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
 
 use super::super::Format;
+use super::recording::TraceArgs;
 
 /// Arguments of `onesided play`.
 #[derive(Debug, Args)]
@@ -62,6 +63,8 @@ pub(super) struct GameArgs {
     /// How thinking is simulated
     #[arg(long, value_enum, default_value = "sleep")]
     pub(super) think_by: ThinkByArg,
+    #[command(flatten)]
+    pub(super) recording: TraceArgs,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,

@@ -1,6 +1,7 @@
 //! `onesided play rma|collective`.
 
 mod args;
+mod recording;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -12,9 +13,11 @@ use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Se
 use onesided::report;
 use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, Library, Mpi, Rank, ThreadLevel};
+use onesided::trace::{Clocks, RUN_FORMAT, RecordLayer, RunInfo, TracerCost};
 
 pub(super) use args::Play;
 use args::{ClaimWith, GameArgs, PlayVersion};
+use recording::Tracing;
 
 use super::{Failure, Format, keep_stdout_for_results, once_per_job, print, print_json};
 
@@ -23,13 +26,15 @@ const HOME: i32 = 0;
 
 impl Play {
     /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
-    pub(super) fn run(self) -> ExitCode {
+    ///
+    /// Records go to `layer`, which is there if [`records`](Play::records).
+    pub(super) fn run(self, layer: Option<&RecordLayer>) -> ExitCode {
         let (mpi, library) = match self.start() {
             Ok(started) => started,
             Err(failure) => return failure.report(),
         };
         let code = match mpi.world().map_err(game::Error::from).and_then(|world| {
-            let code = self.run_in(&world, &library)?;
+            let code = self.run_in(&world, &library, layer)?;
             world.free()?;
             Ok(code)
         }) {
@@ -40,6 +45,11 @@ impl Play {
             Ok(()) => code,
             Err(error) => end_job(&error.into()),
         }
+    }
+
+    /// Whether the run is to be recorded.
+    pub(super) fn records(&self) -> bool {
+        self.game().recording.trace.is_some()
     }
 
     /// Starts MPI, after all that can be known to be wrong before.
@@ -69,8 +79,12 @@ impl Play {
         Ok((mpi, library))
     }
 
-    fn run_in(self, world: &Comm<'_>, library: &Library) -> game::Result<ExitCode> {
-        let is_first = world.rank() == HOME;
+    fn run_in(
+        self,
+        world: &Comm<'_>,
+        library: &Library,
+        layer: Option<&RecordLayer>,
+    ) -> game::Result<ExitCode> {
         if world.size() == 1 {
             let right = Library::launcher_built_against();
             if let Some(launch) = Launch::from_environment() {
@@ -86,13 +100,34 @@ impl Play {
         }
         // Every rank sees the same arguments and the same size, so all of them end here or none.
         if let Some(message) = self.game().unknown_straggler(world.size()) {
-            if is_first {
-                eprintln!("{}", Failure::Usage(message));
-            }
-            world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
-            return Ok(ExitCode::from(if is_first { 2 } else { 0 }));
+            return all_end(world, &Failure::Usage(message));
         }
-        let Some(summary) = self.play(world, library)? else {
+        let series = self.series(world)?;
+        let recording = &self.game().recording;
+        let tracing = match recording.trace.as_ref().zip(layer) {
+            Some((folder, layer)) => {
+                let info = |run_id, clocks, tracer, hosts: Vec<String>| RunInfo {
+                    hosts,
+                    clocks,
+                    tracer,
+                    ..self.run_info(run_id, &series, world, library)
+                };
+                match recording.start(folder, layer, world, info)? {
+                    Ok(tracing) => Some(tracing),
+                    Err(failure) => return all_end(world, &failure),
+                }
+            }
+            None => None,
+        };
+        let summary = self.play(&series, world, library, tracing.as_ref())?;
+        let trouble = match tracing {
+            Some(tracing) => tracing.finish(world)?,
+            None => None,
+        };
+        if let Some(trouble) = trouble {
+            eprintln!("onesided: warning: {trouble}");
+        }
+        let Some(summary) = summary else {
             return Ok(ExitCode::SUCCESS);
         };
         let printed = match self.game() {
@@ -117,29 +152,85 @@ impl Play {
         game
     }
 
-    /// Plays all games. The summary on rank 0, `None` elsewhere.
-    fn play(&self, world: &Comm<'_>, library: &Library) -> game::Result<Option<RunSummary>> {
+    /// Which games to play. Collective.
+    fn series(&self, world: &Comm<'_>) -> game::Result<Series> {
         let args = self.game();
-        let series = Series {
+        Ok(Series {
             n_digits: args.digits,
             n_games: args.games,
             seed: agree_on_seed(args.seed, world)?,
             think: args.think_plan(),
-        };
+        })
+    }
+
+    /// Plays all games. The summary on rank 0, `None` elsewhere.
+    fn play(
+        &self,
+        series: &Series,
+        world: &Comm<'_>,
+        library: &Library,
+        tracing: Option<&Tracing<'_>>,
+    ) -> game::Result<Option<RunSummary>> {
+        let args = self.game();
         let hosts = world.gather(HOME, rma::processor_name()?.as_bytes())?;
         tracing::info!(rank = world.rank(), %library, ?series, "playing");
         let results = match self.version {
             PlayVersion::Rma { claim_with, .. } => match claim_with {
-                ClaimWith::FetchAndOp => args.play_on_board(&series, world, BitBoard::open)?,
-                ClaimWith::CompareAndSwap => args.play_on_board(&series, world, SlotBoard::open)?,
+                ClaimWith::FetchAndOp => {
+                    args.play_on_board(series, world, tracing, BitBoard::open)?
+                }
+                ClaimWith::CompareAndSwap => {
+                    args.play_on_board(series, world, tracing, SlotBoard::open)?
+                }
             },
             PlayVersion::Collective { .. } => {
-                args.play_series(&series, world, &mut Collective::new(world, args.digits))?
+                let mut referee = Collective::new(world, args.digits);
+                args.play_series(series, world, tracing, &mut referee)?
             }
         };
         Ok(results
             .zip(hosts)
-            .map(|(results, hosts)| self.summarise(&series, library, results, &hosts)))
+            .map(|(results, hosts)| self.summarise(series, library, results, &hosts)))
+    }
+
+    fn version(&self) -> (Version, Option<String>) {
+        match self.version {
+            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(claim_with.name())),
+            PlayVersion::Collective { .. } => (Version::Collective, None),
+        }
+    }
+
+    /// What `run.json` says, as far as it is known before the clocks are.
+    fn run_info(
+        &self,
+        run_id: String,
+        series: &Series,
+        world: &Comm<'_>,
+        library: &Library,
+    ) -> RunInfo {
+        let (version, claim_with) = self.version();
+        let args = std::env::args_os();
+        RunInfo {
+            format: RUN_FORMAT.into(),
+            onesided: env!("CARGO_PKG_VERSION").into(),
+            run_id,
+            version,
+            claim_with,
+            command: args.map(|arg| arg.to_string_lossy().into()).collect(),
+            started: recording::now_in_words(),
+            ended: None,
+            ranks: world.size().unsigned_abs(),
+            home: HOME.unsigned_abs(),
+            digits: series.n_digits,
+            games: series.n_games,
+            seed: series.seed,
+            think: self.game().think_in_words(),
+            mpi_library: library.to_string(),
+            progress: "library".into(),
+            hosts: Vec::new(),
+            clocks: Clocks::one("", 0),
+            tracer: TracerCost::default(),
+        }
     }
 
     fn summarise(
@@ -149,10 +240,7 @@ impl Play {
         results: Results,
         hosts: &[Vec<u8>],
     ) -> RunSummary {
-        let (version, claim_with) = match self.version {
-            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(claim_with.name())),
-            PlayVersion::Collective { .. } => (Version::Collective, None),
-        };
+        let (version, claim_with) = self.version();
         let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
         let per_rank: Vec<RankSummary> = (0u32..)
             .zip(results.per_rank.iter().zip(hosts))
@@ -204,11 +292,12 @@ impl GameArgs {
         &self,
         series: &Series,
         world: &Comm<'mpi>,
+        tracing: Option<&Tracing<'_>>,
         open: fn(&Comm<'mpi>, Rank, usize) -> rma::Result<B>,
     ) -> game::Result<Option<Results>> {
         let n_items = self.digits as usize;
         let mut referee = OneSided::open(world, HOME, |comm| open(comm, HOME, n_items))?;
-        let results = self.play_series(series, world, &mut referee)?;
+        let results = self.play_series(series, world, tracing, &mut referee)?;
         referee.close()?;
         Ok(results)
     }
@@ -217,17 +306,39 @@ impl GameArgs {
         &self,
         series: &Series,
         world: &Comm<'_>,
+        tracing: Option<&Tracing<'_>>,
         referee: &mut R,
     ) -> game::Result<Option<Results>> {
-        if !self.verbose {
-            return series.play(world, referee, &mut ());
+        let announcer = self.verbose.then(|| {
+            let output: Box<dyn std::io::Write> = match self.format {
+                Format::Text => Box::new(std::io::stdout()),
+                Format::Json => Box::new(std::io::stderr()),
+            };
+            Announcer::new(world, output)
+        });
+        match (announcer, tracing.map(Tracing::observer)) {
+            (None, None) => series.play(world, referee, &mut ()),
+            (None, Some(mut recording)) => series.play(world, referee, &mut recording),
+            (Some(mut announcer), None) => series.play(world, referee, &mut announcer),
+            (Some(announcer), Some(recording)) => {
+                series.play(world, referee, &mut (announcer, recording))
+            }
         }
-        let output: Box<dyn std::io::Write> = match self.format {
-            Format::Text => Box::new(std::io::stdout()),
-            Format::Json => Box::new(std::io::stderr()),
-        };
-        series.play(world, referee, &mut Announcer::new(world, output))
     }
+}
+
+/// Ends on a failure that all ranks know of: rank 0 says it. Collective.
+fn all_end(world: &Comm<'_>, failure: &Failure) -> game::Result<ExitCode> {
+    let is_first = world.rank() == HOME;
+    if is_first {
+        eprintln!("{failure}");
+    }
+    world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
+    Ok(ExitCode::from(if is_first {
+        failure.exit_code()
+    } else {
+        0
+    }))
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.

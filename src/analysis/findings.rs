@@ -1,0 +1,216 @@
+//! What can be said of one run. What its source does not tell is `None`.
+
+use serde::Serialize;
+
+use super::latency::Latency;
+use super::order::Order;
+use super::rounds::{Blame, RankWait};
+use crate::trace::Version;
+
+/// What the findings rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A folder of `onesided play --trace`.
+    Trace,
+    /// A document of `onesided play --format json`.
+    Summary,
+    /// What the original program printed.
+    Log,
+}
+
+/// What was played, by whom, with what.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setup {
+    /// Which version of the game.
+    pub version: Option<Version>,
+    /// How digits were claimed (one-sided).
+    pub claim_with: Option<String>,
+    /// Number of ranks.
+    pub ranks: u32,
+    /// Number of hosts.
+    pub hosts: Option<u32>,
+    /// Digits were `1..=digits`.
+    pub digits: Option<u32>,
+    /// Number of games.
+    pub games: Option<u64>,
+    /// Seed of the random streams.
+    pub seed: Option<u64>,
+    /// Think time, in words.
+    pub think: Option<String>,
+    /// The MPI library.
+    pub mpi_library: Option<String>,
+}
+
+/// What one rank did. Times in nanoseconds, sums over all games; `useful + wait + operation + tracer +
+/// idle` is the run's `wall_ns`, exactly.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RankFindings {
+    /// The rank.
+    pub rank: u32,
+    /// Its host.
+    pub host: Option<String>,
+    /// Guesses.
+    pub guesses: u64,
+    /// Points.
+    pub points: u64,
+    /// Claims (one-sided) or allreduces (collective).
+    pub operations: Option<u64>,
+    /// Time thinking.
+    pub useful_ns: Option<u64>,
+    /// Time in operations, waiting for others. Collective: until the last rank had entered the
+    /// allreduce. One-sided: until the home rank came back into MPI.
+    pub wait_ns: Option<u64>,
+    /// Time in operations that is not waiting.
+    pub operation_ns: Option<u64>,
+    /// Time in operations, waiting included.
+    pub in_operations_ns: Option<u64>,
+    /// Time recording, by the cost that was measured before the run; and what no record covers.
+    pub tracer_ns: Option<u64>,
+    /// From the rank's end of a game to that of the rank that played it longest.
+    pub idle_ns: Option<u64>,
+    /// From the start to the end of each game on this rank.
+    pub play_ns: Option<u64>,
+    /// Waiting in allreduces, with its error and the estimate that needs no clock (collective).
+    pub allreduce_wait: Option<RankWait>,
+    /// What others waited because of it (collective).
+    pub blame: Option<Blame>,
+    /// Whom it waited for longest, and how long (collective).
+    pub waited_most_for: Option<(u32, u64)>,
+}
+
+/// POP efficiencies (POP Centre of Excellence, "Standard metrics for performance analysis"), each 0 to
+/// 1: parallel = load balance × serialisation × transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Efficiency {
+    /// Mean useful time over the longest.
+    pub load_balance: f64,
+    /// Longest useful time over the time that thinking takes with the run's synchronisation (all
+    /// ranks at each allreduce, or at each game's end) on a network that costs nothing.
+    pub serialisation: f64,
+    /// That time over the time the run took.
+    pub transfer: f64,
+    /// Mean useful time over the time the run took.
+    pub parallel: f64,
+    /// 1 / serialisation: how many times longer the same work takes in lockstep.
+    pub price_of_lockstep: f64,
+}
+
+/// One-sided operations and the home rank's absence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Stalls {
+    /// Operations of other ranks that began while the home rank was outside MPI.
+    pub n_home_away: u64,
+    /// Those of them that ended only after it had come back.
+    pub n_stalled: u64,
+    /// How long these waited for it.
+    pub stall_ns: u64,
+    /// The longest of these waits.
+    pub max_ns: u64,
+    /// How wrong `stall_ns` may be because clocks differ.
+    pub error_ns: u64,
+}
+
+/// A digit that more than one rank scored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DoubleScore {
+    /// In which game, from 0.
+    pub game: u32,
+    /// The digit.
+    pub digit: u32,
+    /// The ranks that scored it.
+    pub ranks: Vec<u32>,
+}
+
+/// The invariant of the collective version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lockstep {
+    /// Whether guesses + points is the same on all ranks in every game, and the number of allreduces.
+    pub holds: bool,
+    /// Guesses + points of every rank, over all games, where it holds.
+    pub steps: Option<u64>,
+    /// Where it does not, in words.
+    pub deviation: Option<String>,
+}
+
+/// What recording said of itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recorded {
+    /// Records read, of all ranks.
+    pub records: u64,
+    /// Records that were dropped for want of room.
+    pub dropped: u64,
+    /// Ranks whose records are not all there.
+    pub incomplete_ranks: u64,
+    /// Games that every rank played to their end.
+    pub complete_games: u64,
+    /// Cost of a record, in nanoseconds.
+    pub record_cost_ns: f64,
+    /// Clocks that the ranks read.
+    pub clocks: u32,
+    /// Operations that ended before they can have, by the clocks.
+    pub clock_violations: u64,
+}
+
+/// Everything that can be said of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Findings {
+    /// What to call it: `one-sided`, `collective`, or what tells two of a kind apart.
+    pub label: String,
+    /// Where it was read.
+    pub path: String,
+    /// What the findings rest on.
+    pub source: Source,
+    /// What was played.
+    pub setup: Setup,
+    /// One entry a rank that there is something to say of.
+    pub per_rank: Vec<RankFindings>,
+    /// How long it took: Σ over games of the longest time from start to end on any rank.
+    pub wall_ns: Option<u64>,
+    /// Σ over games of the time from the start to the last score.
+    pub complete_ns: Option<u64>,
+    /// Points beyond one for each digit and game.
+    pub double_scores: Option<u64>,
+    /// The first of them.
+    pub double_scored: Vec<DoubleScore>,
+    /// Whether ranks were in lockstep (collective, and logs).
+    pub lockstep: Option<Lockstep>,
+    /// Allreduces of every rank.
+    pub rounds: Option<u64>,
+    /// Efficiencies.
+    pub efficiency: Option<Efficiency>,
+    /// Progress stalls (one-sided).
+    pub stalls: Option<Stalls>,
+    /// How long operations took.
+    pub latency: Option<Latency>,
+    /// The order of claims (one-sided).
+    pub order: Option<Order>,
+    /// The recording.
+    pub recorded: Option<Recorded>,
+    /// Whatever makes the findings partial, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// Σ over ranks of some time; `None` where one of them does not tell.
+    pub fn sum_ns(&self, of: impl Fn(&RankFindings) -> Option<u64>) -> Option<u64> {
+        let add = |sum: u64, rank| Some(sum.saturating_add(of(rank)?));
+        self.per_rank.iter().try_fold(0, add)
+    }
+
+    /// Mean over ranks of some time, in nanoseconds.
+    pub fn mean_ns(&self, of: impl Fn(&RankFindings) -> Option<u64>) -> Option<f64> {
+        let n_ranks = self.per_rank.len().max(1) as f64;
+        Some(self.sum_ns(of)? as f64 / n_ranks)
+    }
+
+    /// The rank that waited longest, of those whose waiting is known to be more than its error.
+    pub fn waited_longest(&self) -> Option<&RankFindings> {
+        let known = |rank: &&RankFindings| {
+            let error_ns = rank.allreduce_wait.map_or(0, |wait| wait.error_ns);
+            rank.wait_ns.is_some_and(|ns| ns > error_ns)
+        };
+        let longest = self.per_rank.iter().filter(known);
+        longest.max_by_key(|rank| (rank.wait_ns, std::cmp::Reverse(rank.rank)))
+    }
+}

@@ -1,0 +1,90 @@
+//! Progress stalls: one-sided operations that wait until the home rank comes back into MPI.
+
+use super::findings::Stalls;
+use super::rank::Stream;
+use crate::trace::{Kind, Moment, Reading, Record, RunInfo};
+
+/// Watches the home rank's absences beside each other rank's operations.
+///
+/// The home rank is outside MPI while it thinks. An operation that began in such a think time, and
+/// ended after it, waited for the home rank from its beginning to the end of that think time.
+pub(super) struct StallCheck<S> {
+    home: u32,
+    home_reading: Reading,
+    /// For each rank the home rank's records, as far as that rank's operations have come.
+    absences: Vec<Option<Absences<S>>>,
+    stalls: Stalls,
+}
+
+struct Absences<S> {
+    records: S,
+    /// The last think time that was read.
+    current: Option<Record>,
+}
+
+impl<S: Stream> StallCheck<S> {
+    pub(super) fn new(run: &RunInfo, records: impl Fn(u32) -> S) -> Self {
+        let absences = (0..run.ranks).map(|rank| {
+            (rank != run.home).then(|| Absences {
+                records: records(run.home),
+                current: None,
+            })
+        });
+        StallCheck {
+            home: run.home,
+            home_reading: run.clocks.reading_of(run.home),
+            absences: absences.collect(),
+            stalls: Stalls::default(),
+        }
+    }
+
+    /// How long an operation of `rank` waited for the home rank. Operations of a rank come in their
+    /// order.
+    #[inline]
+    pub(super) fn stall_ns(&mut self, rank: usize, begin: Moment, end: Moment) -> u64 {
+        let Some(absences) = &mut self.absences[rank] else {
+            return 0;
+        };
+        let on_reference = |reading: &Reading, record: &Record| {
+            (
+                reading.moment(record.begin_ns),
+                reading.moment(record.end_ns),
+            )
+        };
+        loop {
+            if let Some(think) = &absences.current {
+                let (left, back) = on_reference(&self.home_reading, think);
+                if begin.ns < left.ns {
+                    return 0;
+                }
+                if begin.ns < back.ns {
+                    self.stalls.n_home_away += 1;
+                    if end.ns < back.ns {
+                        return 0;
+                    }
+                    let stall_ns = back.ns - begin.ns;
+                    self.stalls.n_stalled += 1;
+                    self.stalls.stall_ns += stall_ns;
+                    self.stalls.max_ns = self.stalls.max_ns.max(stall_ns);
+                    self.stalls.error_ns += begin.error_ns + back.error_ns;
+                    return stall_ns;
+                }
+            }
+            let is_think = |record: &Record| record.kind == Kind::Think;
+            absences.current = absences.records.find(is_think);
+            if absences.current.is_none() {
+                self.absences[rank] = None; // it has not been away since
+                return 0;
+            }
+        }
+    }
+
+    pub(super) fn into_stalls(self) -> Stalls {
+        debug_assert!(
+            self.absences
+                .get(self.home as usize)
+                .is_none_or(Option::is_none)
+        );
+        self.stalls
+    }
+}

@@ -1,0 +1,238 @@
+//! `--trace DIR`: the run's folder, from before the first game until after the last.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use onesided::game::{self, Recording};
+use onesided::rma::{self, Comm};
+use onesided::trace::{
+    self, Clocks, Header, RUN_FILE, RecordLayer, Recorder, RunInfo, Synchroniser, TracerCost,
+};
+
+use super::super::Failure;
+use super::HOME;
+
+/// What `--trace` and its companions say.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct TraceArgs {
+    /// Record every think time, claim and allreduce of every rank into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) trace: Option<PathBuf>,
+    /// Room for so many records a rank (32 bytes each; what does not fit is counted and dropped)
+    #[arg(long, value_name = "N", default_value_t = 1 << 20, requires = "trace",
+          value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    pub(super) trace_records: u64,
+    /// Replace the run in the folder, if there is one
+    #[arg(long, requires = "trace")]
+    pub(super) overwrite: bool,
+}
+
+/// A run that is being recorded. The same calls on all ranks: they are collective.
+pub(super) struct Tracing<'a> {
+    folder: PathBuf,
+    recorder: &'a Recorder,
+    synchroniser: Synchroniser,
+    /// On rank 0.
+    info: Option<RunInfo>,
+}
+
+impl TraceArgs {
+    /// Makes the folder and starts recording. Collective. The failure on all ranks, each with the
+    /// same one; rank 0 says it.
+    pub(super) fn start<'a>(
+        &self,
+        folder: &Path,
+        layer: &'a RecordLayer,
+        world: &Comm<'_>,
+        info: impl FnOnce(String, Clocks, TracerCost, Vec<String>) -> RunInfo,
+    ) -> game::Result<Result<Tracing<'a>, Failure>> {
+        let is_first = world.rank() == HOME;
+        let prepared = match is_first {
+            true => prepare(folder, self.overwrite),
+            false => Ok(()),
+        };
+        if let Some(message) = first_failure(world, prepared)? {
+            return Ok(Err(Failure::Usage(message)));
+        }
+        let mut run_id = match is_first {
+            true => u64::from(game::draw_seed()) << 32 | u64::from(game::draw_seed()),
+            false => 0,
+        }
+        .to_le_bytes();
+        world.broadcast(HOME, &mut run_id)?;
+        let run_id = u64::from_le_bytes(run_id);
+        let header = Header {
+            run_id,
+            rank: world.rank().unsigned_abs(),
+            n_ranks: world.size().unsigned_abs(),
+            capacity: self.trace_records,
+            dropped: 0,
+            recorded: None,
+        };
+        let (recorder, failure) = match create(folder, &header, layer) {
+            Ok(recorder) => (Some(recorder), Ok(())),
+            Err(message) => (None, Err(message)),
+        };
+        let failure = first_failure(world, failure)?;
+        let (None, Some(recorder)) = (&failure, recorder) else {
+            let message = failure.unwrap_or_default();
+            return Ok(Err(Failure::Run(format!("cannot record: {message}"))));
+        };
+        // Through `tracing`, as the game will.
+        let cost = recorder.measure_cost(trace::record);
+        let host = rma::processor_name()?;
+        let (synchroniser, clocks) = Synchroniser::before(world, &host)?;
+        let hosts = world.gather(HOME, host.as_bytes())?;
+        let info = clocks.zip(hosts).map(|(clocks, hosts)| {
+            let hosts = hosts
+                .iter()
+                .map(|host| String::from_utf8_lossy(host).into());
+            info(format!("{run_id:016x}"), clocks, cost, hosts.collect())
+        });
+        let written = info.as_ref().map_or(Ok(()), |info| write(folder, info));
+        if let Some(message) = first_failure(world, written)? {
+            return Ok(Err(Failure::Run(message)));
+        }
+        Ok(Ok(Tracing {
+            folder: folder.into(),
+            recorder,
+            synchroniser,
+            info,
+        }))
+    }
+}
+
+impl Tracing<'_> {
+    /// What the game tells of itself to be recorded.
+    pub(super) fn observer(&self) -> Recording {
+        Recording::default()
+    }
+
+    /// Ends recording. Collective. What went wrong with it, on rank 0, in words: the games themselves
+    /// went well.
+    pub(super) fn finish(mut self, world: &Comm<'_>) -> game::Result<Option<String>> {
+        let closed = self
+            .recorder
+            .close()
+            .map(drop)
+            .map_err(|error| format!("cannot finish its records: {error}"));
+        let failure = first_failure(world, closed)?;
+        let dropped = world.gather(HOME, &self.recorder.n_dropped().to_le_bytes())?;
+        self.synchroniser
+            .after(world, self.info.as_mut().map(|info| &mut info.clocks))?;
+        let (Some(mut info), Some(dropped)) = (self.info, dropped) else {
+            return Ok(None);
+        };
+        info.ended = Some(now_in_words());
+        let written = write(&self.folder, &info);
+        let full = too_small(&dropped, self.recorder.capacity());
+        Ok(failure.or(written.err()).or(full))
+    }
+}
+
+/// The warning where records were dropped.
+fn too_small(dropped: &[Vec<u8>], capacity: u64) -> Option<String> {
+    let dropped = dropped.iter().filter_map(|bytes| {
+        let bytes = bytes.as_slice().try_into().ok()?;
+        Some(u64::from_le_bytes(bytes)).filter(|&n| n > 0)
+    });
+    let dropped: Vec<u64> = dropped.collect();
+    let most = dropped.iter().max()?;
+    Some(format!(
+        "the records of {} rank(s) did not fit, and up to {most} were dropped: the trace ends early \
+         there. `--trace-records {}` has room for all",
+        dropped.len(),
+        capacity + most,
+    ))
+}
+
+/// The folder, empty of runs. Another program's files stay.
+fn prepare(folder: &Path, overwrite: bool) -> Result<(), String> {
+    let say = |what: &str, error: io::Error| format!("cannot {what} {}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(|error| say("make the folder", error))?;
+    let entries = fs::read_dir(folder).map_err(|error| say("read", error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| say("read", error))?;
+        if !overwrite {
+            return Err(format!(
+                "{} is not empty: name another folder for --trace, or add --overwrite to replace the \
+                 run in it",
+                folder.display()
+            ));
+        }
+        let name = entry.file_name();
+        if name.to_str().is_some_and(trace::is_own_file_name) {
+            fs::remove_file(entry.path()).map_err(|error| say("replace the run in", error))?;
+        }
+    }
+    Ok(())
+}
+
+fn create<'a>(
+    folder: &Path,
+    header: &Header,
+    layer: &'a RecordLayer,
+) -> Result<&'a Recorder, String> {
+    let path = folder.join(trace::file_name(header.rank));
+    // Where the folder is not shared between hosts, each has its own.
+    fs::create_dir_all(folder)
+        .and_then(|()| Recorder::create(&path, header))
+        .map_err(|error| {
+            format!(
+                "{}, with room for {} records: {error}",
+                path.display(),
+                header.capacity
+            )
+        })
+        .and_then(|recorder| {
+            let again = |_| "this process records another run already".to_owned();
+            layer.start(recorder).map_err(again)
+        })
+}
+
+/// Written beside and renamed: whoever reads it finds the old one or the new one, and whole.
+fn write(folder: &Path, info: &RunInfo) -> Result<(), String> {
+    let (path, new) = (
+        folder.join(RUN_FILE),
+        folder.join(format!("{RUN_FILE}.new")),
+    );
+    let text = serde_json::to_string_pretty(info).map_err(io::Error::from);
+    text.and_then(|text| fs::write(&new, text + "\n"))
+        .and_then(|()| fs::rename(&new, &path))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// The failure of the first rank that has one, on all ranks. Collective.
+fn first_failure(world: &Comm<'_>, outcome: Result<(), String>) -> game::Result<Option<String>> {
+    let message = outcome.err();
+    let mut message_len = 0u64;
+    let mut first = String::new();
+    if let Some(messages) = world.gather(HOME, message.unwrap_or_default().as_bytes())? {
+        let failed = (0..)
+            .zip(&messages)
+            .find(|(_, message)| !message.is_empty());
+        if let Some((rank, message)) = failed {
+            first = match rank {
+                HOME => String::from_utf8_lossy(message).into(),
+                _ => format!("rank {rank}: {}", String::from_utf8_lossy(message)),
+            };
+        }
+        message_len = first.len() as u64;
+    }
+    let mut bytes = message_len.to_le_bytes();
+    world.broadcast(HOME, &mut bytes)?;
+    let mut text = first.into_bytes();
+    text.resize(u64::from_le_bytes(bytes) as usize, 0);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    world.broadcast(HOME, &mut text)?;
+    Ok(Some(String::from_utf8_lossy(&text).into()))
+}
+
+/// The wall clock's time, as `run.json` has it.
+pub(super) fn now_in_words() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

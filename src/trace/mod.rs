@@ -1,0 +1,46 @@
+//! Traces: what each rank did, from when to when, as files that survive the job.
+//!
+//! A run's folder holds [`RUN_FILE`] for the run and one file of fixed-size records a rank. Records
+//! are complete events of `tracing` (target [`TARGET`]), which [`RecordLayer`] takes into a
+//! memory-mapped file: no lock, allocation or system call a record, and what was recorded is in the
+//! file whatever becomes of the process.
+//!
+//! Reading needs no MPI: [`Trace::open`], then [`Trace::records`] for each rank.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `record`, `file` | the bytes of a record, and of the file's header |
+//! | `run` | `run.json` |
+//! | `clock` | which ranks share a clock, and the offsets of the others; `synchronise` measures them |
+//! | `reader` | records as a stream, and why it ends |
+//! | `recorder`, `layer`, `event` | recording (with the feature `mpi`) |
+
+mod clock;
+#[cfg(feature = "mpi")]
+mod event;
+mod file;
+#[cfg(feature = "mpi")]
+mod layer;
+mod reader;
+mod record;
+#[cfg(feature = "mpi")]
+mod recorder;
+mod run;
+#[cfg(feature = "mpi")]
+mod synchronise;
+
+pub use clock::{Clock, Clocks, Drift, Moment, Offset, Reading, offset_of};
+#[cfg(feature = "mpi")]
+pub use event::{TARGET, now_ns, record};
+pub use file::{FILE_VERSION, HEADER_BYTES, Header, MAGIC, file_name, is_own_file_name};
+#[cfg(feature = "mpi")]
+pub use layer::RecordLayer;
+pub use reader::{End, Records, Trace};
+pub use record::{Kind, MAX_DURATION_NS, Outcome, RECORD_BYTES, Record, pack_what};
+#[cfg(feature = "mpi")]
+pub use recorder::Recorder;
+pub use run::{RUN_FILE, RUN_FORMAT, RunInfo, TracerCost, Version};
+#[cfg(feature = "mpi")]
+pub use synchronise::Synchroniser;
+#[cfg(test)]
+pub(crate) use run::tests::run as run_for_tests;

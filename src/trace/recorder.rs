@@ -1,0 +1,330 @@
+//! The recorder: records into a pre-faulted memory map of the rank's file.
+//!
+//! The one place outside `rma/` with unsafe code: a memory map is memory that the compiler does not
+//! know. It is used as a slice of atomics, so that nothing is assumed of who else writes the file.
+#![allow(
+    unsafe_code,
+    reason = "a memory map is viewed as a slice of atomic words"
+)]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::FallocateFlags;
+
+use super::event::now_ns;
+use super::file::{CLOSED_WORD, DROPPED_WORD, HEADER_BYTES, HEADER_WORDS, Header, RECORDED_WORD};
+use super::record::{Kind, Outcome, RECORD_BYTES, Record};
+use super::run::TracerCost;
+
+/// 64-bit words of a record.
+const RECORD_WORDS: usize = RECORD_BYTES / 8;
+
+/// Bytes of the smallest page that any system has.
+const PAGE_BYTES: usize = 4096;
+
+/// The slot of the next record once the file is closed.
+const CLOSED: u64 = u64::MAX / 2;
+
+/// Writes the records of one rank into its file.
+///
+/// A record is four stores into mapped memory: no lock, no allocation, no system call. The memory
+/// belongs to the file, so what was recorded is there after `kill -9`. Room is made once, on disk and
+/// in memory, when the recorder is created; when it is used up, records are counted and dropped.
+#[derive(Debug)]
+pub struct Recorder {
+    file: File,
+    map: MmapRaw,
+    capacity: u64,
+    /// The slot of the next record; beyond `capacity` there is none.
+    next: AtomicU64,
+}
+
+impl Recorder {
+    /// Creates the file at `path`, with room for `header.capacity` records. An existing file is
+    /// replaced.
+    ///
+    /// # Errors
+    /// What the system says: no such folder, no room on the disk.
+    pub fn create(path: &Path, header: &Header) -> io::Result<Self> {
+        let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
+        let n_bytes = usize::try_from(header.capacity)
+            .ok()
+            .and_then(|n| n.checked_mul(RECORD_BYTES)?.checked_add(HEADER_BYTES))
+            .filter(|&n| isize::try_from(n).is_ok())
+            .ok_or_else(too_large)?;
+        // Not `truncate`: a recorder of another process may have the old file mapped.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)?;
+        // Room on disk now: without it, the first store into a page that the disk has no room for is a
+        // SIGBUS in the middle of a game.
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, n_bytes as u64) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                file.set_len(n_bytes as u64)?;
+            }
+            Err(error) => {
+                let _ = std::fs::remove_file(path);
+                return Err(error.into());
+            }
+        }
+        let map = MmapOptions::new().len(n_bytes).map_raw(&file)?;
+        let recorder = Recorder {
+            file,
+            map,
+            capacity: header.capacity,
+            next: AtomicU64::new(0),
+        };
+        // Pre-fault by writing: a page that was only read faults again when it is written first.
+        for page in recorder.words().chunks(PAGE_BYTES / 8) {
+            page[0].store(0, Ordering::Relaxed);
+        }
+        for (word, value) in recorder.words().iter().zip(header.to_words()) {
+            word.store(value.to_le(), Ordering::Relaxed);
+        }
+        Ok(recorder)
+    }
+
+    /// The file's memory, as words.
+    #[inline(always)]
+    fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the map has `len` bytes, begins at a page, and lives as long as `self`; any bytes are
+        // an atomic word, and atomics may be written by anybody at any time.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.map.len() / 8) }
+    }
+
+    /// Writes a record given as [`Record::to_words`], or counts it where there is no room.
+    ///
+    /// From any thread. The word that says that a record is there is written last, so one that was
+    /// cut off half way is not taken for a record.
+    #[inline]
+    pub fn push(&self, words: [u64; 4]) {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        if index >= self.capacity {
+            return self.drop_one(index);
+        }
+        let slot = &self.words()[HEADER_WORDS + index as usize * RECORD_WORDS..][..RECORD_WORDS];
+        slot[0].store(words[0].to_le(), Ordering::Relaxed);
+        slot[2].store(words[2].to_le(), Ordering::Relaxed);
+        slot[3].store(words[3].to_le(), Ordering::Relaxed);
+        slot[1].store(words[1].to_le(), Ordering::Release);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_one(&self, index: u64) {
+        if index < CLOSED {
+            self.words()[DROPPED_WORD]
+                .store((index + 1 - self.capacity).to_le(), Ordering::Relaxed);
+        }
+    }
+
+    /// How many records the file has room for.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// How many records were dropped for want of room.
+    pub fn n_dropped(&self) -> u64 {
+        u64::from_le(self.words()[DROPPED_WORD].load(Ordering::Relaxed))
+    }
+
+    /// Measures what recording costs on this rank, by way of `emit`, and removes all traces of that.
+    /// Before the first record.
+    pub fn measure_cost(&self, emit: impl Fn(&Record)) -> TracerCost {
+        const BATCHES: usize = 101;
+        let batch = self.capacity.clamp(1, 64);
+        let record = Record {
+            kind: Kind::Start,
+            outcome: Outcome::None,
+            game: 0,
+            item: 0,
+            begin_ns: 0,
+            end_ns: 0,
+            word: 0,
+        };
+        let median_ns = |once: &dyn Fn()| {
+            let mut samples: Vec<f64> = (0..BATCHES)
+                .map(|_| {
+                    let begin_ns = now_ns();
+                    (0..batch).for_each(|_| once());
+                    (now_ns() - begin_ns) as f64 / batch as f64
+                })
+                .collect();
+            samples.sort_by(f64::total_cmp);
+            samples[BATCHES / 2]
+        };
+        let clock_ns = median_ns(&|| {
+            std::hint::black_box(now_ns());
+        });
+        let record_ns = median_ns(&|| {
+            emit(&record);
+            // Over and over into the first slots, as far as there are any.
+            let _ = self
+                .next
+                .compare_exchange(batch, 0, Ordering::Relaxed, Ordering::Relaxed);
+        });
+        self.next.store(0, Ordering::Relaxed);
+        for word in
+            &self.words()[HEADER_WORDS..][..batch.min(self.capacity) as usize * RECORD_WORDS]
+        {
+            word.store(0, Ordering::Relaxed);
+        }
+        self.words()[DROPPED_WORD].store(0, Ordering::Relaxed);
+        TracerCost {
+            record_ns,
+            clock_ns,
+        }
+    }
+
+    /// Ends recording: the file says that it is complete, and gives back the room that it did not
+    /// need. Returns how many records it has. After the last record of all threads; records that come
+    /// later are dropped.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn close(&self) -> io::Result<u64> {
+        let next = self.next.swap(CLOSED, Ordering::Relaxed);
+        let recorded = next.min(self.capacity);
+        let words = self.words();
+        if u64::from_le(words[CLOSED_WORD].load(Ordering::Relaxed)) == 1 {
+            return Ok(u64::from_le(words[RECORDED_WORD].load(Ordering::Relaxed)));
+        }
+        let dropped = next - recorded; // exact, whichever of several threads dropped last
+        words[DROPPED_WORD].store(dropped.to_le(), Ordering::Relaxed);
+        words[RECORDED_WORD].store(recorded.to_le(), Ordering::Relaxed);
+        words[CLOSED_WORD].store(1u64.to_le(), Ordering::Release);
+        self.file
+            .set_len(HEADER_BYTES as u64 + recorded * RECORD_BYTES as u64)?;
+        Ok(recorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::End;
+    use crate::trace::reader::read_all;
+
+    fn header(capacity: u64) -> Header {
+        Header {
+            run_id: 1,
+            rank: 0,
+            n_ranks: 1,
+            capacity,
+            dropped: 0,
+            recorded: None,
+        }
+    }
+
+    fn record(at: u64) -> Record {
+        Record {
+            kind: Kind::Think,
+            outcome: Outcome::None,
+            game: 0,
+            item: 0,
+            begin_ns: at,
+            end_ns: at + 1,
+            word: at,
+        }
+    }
+
+    fn recorder(capacity: u64) -> (tempfile::TempDir, std::path::PathBuf, Recorder) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rank-0.records");
+        let recorder = Recorder::create(&path, &header(capacity)).unwrap();
+        (folder, path, recorder)
+    }
+
+    #[test]
+    fn what_was_recorded_is_there_while_recording_and_after() {
+        let (_folder, path, recorder) = recorder(1000);
+        let records: Vec<Record> = (0..300).map(|at| record(10 * at)).collect();
+        for record in &records {
+            recorder.push(record.to_words());
+        }
+        assert_eq!(read_all(&path), (records.clone(), End::CutShort));
+        assert_eq!(recorder.close().unwrap(), 300);
+        recorder.push(record(9999).to_words());
+        assert_eq!(recorder.close().unwrap(), 300, "closed once");
+        assert_eq!(read_all(&path), (records, End::Closed));
+        let n_bytes = std::fs::metadata(&path).unwrap().len();
+        assert_eq!(n_bytes, 64 + 300 * 32, "room that was not needed is back");
+    }
+
+    #[test]
+    fn a_full_file_counts_what_it_drops() {
+        for close in [true, false] {
+            let (_folder, path, recorder) = recorder(5);
+            for at in 0..8 {
+                recorder.push(record(at).to_words());
+            }
+            if close {
+                recorder.close().unwrap();
+            }
+            assert_eq!(recorder.n_dropped(), 3);
+            let (records, end) = read_all(&path);
+            assert_eq!((records.len(), end), (5, End::Full { dropped: 3 }));
+        }
+    }
+
+    #[test]
+    fn measuring_leaves_no_trace() {
+        for capacity in [0, 3, 64, 1000] {
+            let (_folder, path, recorder) = recorder(capacity);
+            let cost = recorder.measure_cost(|record| recorder.push(record.to_words()));
+            assert!(cost.record_ns > 0.0 && cost.clock_ns > 0.0, "{cost:?}");
+            assert_eq!((read_all(&path).0.len(), recorder.n_dropped()), (0, 0));
+            recorder.push(record(7).to_words());
+            assert_eq!(recorder.close().unwrap(), capacity.min(1));
+        }
+    }
+
+    #[test]
+    fn threads_do_not_overwrite_each_other() {
+        let (_folder, path, recorder) = recorder(4000);
+        std::thread::scope(|scope| {
+            for thread in 0..4u64 {
+                let recorder = &recorder;
+                scope.spawn(move || {
+                    for i in 0..1000 {
+                        recorder.push(
+                            Record {
+                                begin_ns: 0,
+                                end_ns: 0,
+                                ..record(4 * i + thread)
+                            }
+                            .to_words(),
+                        );
+                    }
+                });
+            }
+        });
+        recorder.close().unwrap();
+        let mut seen: Vec<u64> = read_all(&path).0.iter().map(|record| record.word).collect();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..4000));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_an_error() {
+        let missing = Path::new("/nonexistent/folder/rank-0.records");
+        let error = Recorder::create(missing, &header(10)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rank-0.records");
+        assert!(Recorder::create(&path, &header(1 << 50)).is_err(), "32 PiB");
+        assert!(Recorder::create(&path, &header(u64::MAX)).is_err());
+        assert!(!path.exists(), "no empty file is left behind");
+    }
+}

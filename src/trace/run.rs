@@ -1,0 +1,220 @@
+//! `run.json`: what a run's folder says of the run as a whole.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clocks;
+
+/// Name of the file in a run's folder.
+pub const RUN_FILE: &str = "run.json";
+
+/// Value of the field `format` that this version writes and reads.
+pub const RUN_FORMAT: &str = "onesided-run/1";
+
+/// Largest `run.json` that is read: one of a million ranks fits.
+const MAX_RUN_BYTES: u64 = 1 << 28;
+
+/// Which version of the game was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Version {
+    /// One-sided: claims by RMA, no collective in the game.
+    Rma,
+    /// Collective: an allreduce on every guess.
+    Collective,
+}
+
+impl Version {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::Rma => "one-sided",
+            Version::Collective => "collective",
+        }
+    }
+}
+
+/// What recording itself costs, measured on rank 0 before the first game.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TracerCost {
+    /// Median cost of a record, in nanoseconds: the event, and its way into the file.
+    pub record_ns: f64,
+    /// Median cost of reading the clock, in nanoseconds; an unrecorded game reads it as often.
+    pub clock_ns: f64,
+}
+
+/// A run: what was played by whom, where, with what, on which clocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// [`RUN_FORMAT`].
+    pub format: String,
+    /// Version of the program that wrote this.
+    pub onesided: String,
+    /// The run's number, in hexadecimal; the same in every rank's file.
+    pub run_id: String,
+    /// Which version of the game.
+    pub version: Version,
+    /// How digits were claimed; `None` for the collective version.
+    pub claim_with: Option<String>,
+    /// The command line, as rank 0 saw it.
+    pub command: Vec<String>,
+    /// When it started (UTC, RFC 3339), by rank 0's wall clock.
+    pub started: String,
+    /// When it ended; `None` until then, so also where it was cut short.
+    pub ended: Option<String>,
+    /// Number of ranks.
+    pub ranks: u32,
+    /// The rank whose memory holds the claims.
+    pub home: u32,
+    /// Digits were `1..=digits`.
+    pub digits: u32,
+    /// Number of games.
+    pub games: u64,
+    /// Seed of the random streams.
+    pub seed: u64,
+    /// Think time as it was asked for, in words.
+    pub think: String,
+    /// Name and version of the MPI library.
+    pub mpi_library: String,
+    /// Who makes progress on one-sided operations while the home rank is outside MPI: `library`,
+    /// whatever the MPI library does by itself.
+    pub progress: String,
+    /// For each rank its host.
+    pub hosts: Vec<String>,
+    /// Whose clock is whose.
+    pub clocks: Clocks,
+    /// What recording costs.
+    pub tracer: TracerCost,
+}
+
+impl RunInfo {
+    /// Reads `run.json` of a run's folder.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line for the user.
+    pub fn read(folder: &Path) -> Result<Self, String> {
+        let path = folder.join(RUN_FILE);
+        let metadata = std::fs::metadata(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                format!("it has no {RUN_FILE}, so it is no folder of `onesided play --trace`")
+            }
+            _ => format!("{RUN_FILE}: {error}"),
+        })?;
+        if metadata.len() > MAX_RUN_BYTES {
+            return Err(format!("{RUN_FILE} has {} bytes, too many", metadata.len()));
+        }
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| format!("{RUN_FILE}: {error}"))?;
+        Self::from_json(&text).map_err(|why| format!("{RUN_FILE}: {why}"))
+    }
+
+    /// Reads the document and checks that it is one that this program can have written.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line for the user.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("not a JSON document ({error})"))?;
+        match value.get("format").and_then(serde_json::Value::as_str) {
+            Some(RUN_FORMAT) => {}
+            Some(other) => {
+                return Err(format!(
+                    "format '{other}', and this program reads '{RUN_FORMAT}'"
+                ));
+            }
+            None => return Err("it has no field 'format'".into()),
+        }
+        let run: RunInfo = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        run.check()?;
+        Ok(run)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.ranks == 0 || self.digits == 0 || self.games == 0 {
+            return Err("a run has at least one rank, one digit and one game".into());
+        }
+        if self.hosts.len() != self.ranks as usize || self.home >= self.ranks {
+            return Err("'hosts' and 'home' do not go with the number of ranks".into());
+        }
+        let TracerCost {
+            record_ns,
+            clock_ns,
+        } = self.tracer;
+        if !(record_ns >= 0.0 && record_ns < 1e9 && clock_ns >= 0.0 && clock_ns < 1e9) {
+            return Err("the cost of recording is negative or absurd".into());
+        }
+        self.run_number()?;
+        self.clocks.check(self.ranks)
+    }
+
+    /// The run's number, as the files of the ranks have it.
+    ///
+    /// # Errors
+    /// If `run_id` is no number.
+    pub fn run_number(&self) -> Result<u64, String> {
+        u64::from_str_radix(&self.run_id, 16)
+            .map_err(|_| format!("run_id '{}' is no hexadecimal number", self.run_id))
+    }
+
+    /// How many hosts there were.
+    pub fn n_hosts(&self) -> usize {
+        let mut hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts.len()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A run of `ranks` ranks on one host.
+    pub(crate) fn run(version: Version, ranks: u32) -> RunInfo {
+        RunInfo {
+            format: RUN_FORMAT.into(),
+            onesided: "0.1.0".into(),
+            run_id: "2a".into(),
+            version,
+            claim_with: (version == Version::Rma).then(|| "fetch-and-op".into()),
+            command: vec!["onesided".into(), "play".into()],
+            started: "2026-11-23T00:00:00Z".into(),
+            ended: Some("2026-11-23T00:00:01Z".into()),
+            ranks,
+            home: 0,
+            digits: 9,
+            games: 1,
+            seed: 7,
+            think: "1ms".into(),
+            mpi_library: "Open MPI 4.1.4".into(),
+            progress: "library".into(),
+            hosts: vec!["node1".into(); ranks as usize],
+            clocks: Clocks::one("node1", ranks),
+            tracer: TracerCost::default(),
+        }
+    }
+
+    #[test]
+    fn a_document_is_read_as_it_was_written_and_a_broken_one_is_refused_in_one_line() {
+        let good = run(Version::Rma, 2);
+        let text = serde_json::to_string(&good).unwrap();
+        assert_eq!(RunInfo::from_json(&text).unwrap(), good);
+        for (from, to, why) in [
+            ("{", "", "not a JSON document"),
+            ("onesided-run/1", "onesided-run/2", "reads 'onesided-run/1'"),
+            ("\"format\"", "\"fromat\"", "no field 'format'"),
+            ("\"ranks\":2", "\"ranks\":3", "do not go with"),
+            ("\"digits\":9", "\"digits\":0", "at least one"),
+            ("\"2a\"", "\"xyz\"", "no hexadecimal"),
+            ("\"of_rank\":[0,0]", "\"of_rank\":[0,1]", "lacks a clock"),
+            ("\"record_ns\":0.0", "\"record_ns\":-1", "negative"),
+            ("\"seed\":7,", "", "missing field `seed`"),
+        ] {
+            let broken = text.replacen(from, to, 1);
+            assert_ne!(broken, text, "{from}");
+            let error = RunInfo::from_json(&broken).unwrap_err();
+            assert!(error.contains(why) && !error.contains('\n'), "{error}");
+        }
+    }
+}
