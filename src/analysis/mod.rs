@@ -4,26 +4,40 @@
 //! time went, who waited for whom, what the claims' order was.
 
 mod analyse;
+mod compare;
+mod expression;
 mod findings;
+mod group;
 mod latency;
+mod log;
+mod metrics;
 mod order;
 mod rank;
 mod rounds;
-mod side_by_side;
+mod source;
 mod stalls;
+mod statistics;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use analyse::{analyse, analyse_trace};
+pub use compare::{Extremes, Part, Waterfall, differences};
+pub use expression::{Expression, Name, ParseError};
 pub use findings::{
     DoubleScore, Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source, Stalls,
 };
+pub use group::{Group, GroupSpread, Row, rows as group_rows};
 pub use latency::{Histogram, Latency};
+pub use log::{GameLog, LogError, LoggedRank};
+pub use metrics::{METRICS, Metric, RANK_METRICS, RankMetric, metric};
 pub use order::{Method, Order, OrderCheck, OrderViolation, Witness};
 pub use rank::Stream;
 pub use rounds::{Arrival, Blame, RankWait, Rounds};
+pub use source::{of_log, of_summary, read_run};
+pub use statistics::{RankTest, Spread, rank_test};
 #[cfg(test)]
-pub(crate) use side_by_side::tests;
-pub use side_by_side::{Extremes, SideBySide, Verdict};
+pub(crate) use summary::tests as summaries;
 pub use summary::{RankSummary, RunSummary, SCHEMA, SUMMARY_FORMAT};
 
 pub use crate::trace::Version;

@@ -137,3 +137,88 @@ impl RunSummary {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A run of two ranks, rank 1 thinking four times as long as rank 0.
+    pub(crate) fn run(version: Version) -> RunSummary {
+        let rank = |rank, guesses, points, think_s, operation_s, play_s| RankSummary {
+            rank,
+            host: "node1".into(),
+            guesses,
+            points,
+            think_s,
+            operations: guesses,
+            operation_s,
+            play_s,
+        };
+        let per_rank = match version {
+            Version::Rma => vec![
+                rank(0, 20, 7, 2.0, 0.001, 2.0),
+                rank(1, 5, 2, 2.0, 0.001, 2.25),
+            ],
+            Version::Collective => {
+                vec![rank(0, 11, 6, 1.1, 5.7, 6.8), rank(1, 13, 4, 5.2, 1.6, 6.8)]
+            }
+        };
+        let collective = version == Version::Collective;
+        RunSummary {
+            format: SUMMARY_FORMAT.into(),
+            onesided: "0.1.0".into(),
+            version,
+            claim_with: (!collective).then(|| "fetch-and-op".into()),
+            ranks: 2,
+            digits: 9,
+            games: 1,
+            seed: 7,
+            think: "100ms + 300ms a rank".into(),
+            mpi_library: "Open MPI 4.1.4".into(),
+            wall_s: if collective { 6.8 } else { 2.25 },
+            time_to_complete_s: if collective { 6.8 } else { 2.0 },
+            points_total: per_rank.iter().map(|rank| rank.points).sum(),
+            double_scores: u64::from(collective),
+            rounds: collective.then_some(17),
+            claimed: None,
+            double_scored: None,
+            per_rank,
+        }
+    }
+
+    #[test]
+    fn a_document_is_read_as_it_was_written_and_a_broken_one_is_refused_in_one_line() {
+        let good = run(Version::Rma);
+        let text = serde_json::to_string(&good).unwrap();
+        assert_eq!(RunSummary::from_json(&text).unwrap(), good);
+        let broken = [
+            ("", "not a JSON document"),
+            ("{}", "no field 'format'"),
+            (&text.replace("play/1", "play/9"), "reads 'onesided-play/1'"),
+            (
+                &text.replace("\"ranks\":2", "\"ranks\":3"),
+                "does not list ranks 0 to 2",
+            ),
+            (
+                &text.replace("\"points_total\":9", "\"points_total\":8"),
+                "do not sum",
+            ),
+            (
+                &text.replace("\"wall_s\":2.25", "\"wall_s\":-1"),
+                "negative",
+            ),
+            (
+                &text.replace("\"digits\":9", "\"digits\":0"),
+                "at least one digit",
+            ),
+            (&text.replace("\"digits\":9,", ""), "missing field `digits`"),
+        ];
+        for (text, expected) in broken {
+            let error = RunSummary::from_json(text).unwrap_err();
+            assert!(
+                error.contains(expected) && !error.contains('\n'),
+                "{text}: {error}"
+            );
+        }
+    }
+}

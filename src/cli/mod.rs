@@ -38,7 +38,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<OsString>,
     },
-    /// Put a one-sided and a collective run side by side (needs no MPI)
+    /// Say where the time of runs went, who was waited for, and what lockstep cost (needs no MPI)
     Compare(compare::Compare),
 }
 
@@ -58,6 +58,8 @@ enum Failure {
     Usage(String),
     /// It went wrong all the same: exit code 1.
     Run(String),
+    /// What the user asked to be told of has come true: exit code 3.
+    Condition(String),
 }
 
 impl Failure {
@@ -65,6 +67,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => 2,
             Failure::Run(_) => 1,
+            Failure::Condition(_) => 3,
         }
     }
 
@@ -76,7 +79,7 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Failure::Usage(message) | Failure::Run(message)) = self;
+        let (Failure::Usage(message) | Failure::Run(message) | Failure::Condition(message)) = self;
         write!(f, "onesided: {message}")
     }
 }

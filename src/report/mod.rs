@@ -1,11 +1,16 @@
 //! Findings out: text for people. Needs no MPI.
 
-mod side_by_side;
+mod compare;
+mod csv;
+mod run;
 mod summary;
 mod table;
+mod verdict;
 
-pub use side_by_side::{side_by_side, verdict_sentence};
+pub use compare::{compare, compare_groups};
+pub use csv::csv;
 pub use summary::summary;
+pub use verdict::{verdict, verdict_on_groups};
 
 /// Seconds with three significant digits and a unit that suits them: `412 ms`, `6.84 s`.
 fn seconds(s: f64) -> String {
@@ -25,6 +30,32 @@ fn significant(value: f64) -> String {
         v if v >= 99.95 => format!("{v:.0}"),
         v if v >= 9.995 => format!("{v:.1}"),
         v => format!("{v:.2}"),
+    }
+}
+
+/// A difference of seconds, with its sign.
+fn signed_seconds(s: f64) -> String {
+    match s {
+        s if s < 0.0 => format!("-{}", seconds(-s)),
+        s if s > 0.0 => format!("+{}", seconds(s)),
+        _ => "0 s".into(),
+    }
+}
+
+/// A share as whole percent; what is not nothing and not all is not rounded to that.
+fn percent(share: f64) -> String {
+    match 100.0 * share {
+        p if p > 0.0 && p < 1.0 => "< 1 %".into(),
+        p if p > 99.0 && p < 100.0 => "> 99 %".into(),
+        p => format!("{p:.0} %"),
+    }
+}
+
+/// A ratio in words: `5.50 times`, or `equally` where it rounds to 1.
+fn times(ratio: f64) -> String {
+    match significant(ratio).as_str() {
+        "1.00" => "about as".into(),
+        ratio => format!("{ratio} times as"),
     }
 }
 

@@ -105,7 +105,7 @@ fn ranks(run: &RunSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::tests::run;
+    use crate::analysis::summaries::run;
 
     #[test]
     fn a_run_reads_as_this() {

@@ -39,8 +39,8 @@ pub use reader::{End, Records, Trace};
 pub use record::{Kind, MAX_DURATION_NS, Outcome, RECORD_BYTES, Record, pack_what};
 #[cfg(feature = "mpi")]
 pub use recorder::Recorder;
+#[cfg(test)]
+pub(crate) use run::tests::run as run_of_ranks;
 pub use run::{RUN_FILE, RUN_FORMAT, RunInfo, TracerCost, Version};
 #[cfg(feature = "mpi")]
 pub use synchronise::Synchroniser;
-#[cfg(test)]
-pub(crate) use run::tests::run as run_for_tests;

@@ -1,0 +1,296 @@
+//! The findings of one run, for people.
+
+use std::fmt::Write;
+
+use super::seconds;
+use super::table::Table;
+use crate::analysis::{Findings, RankFindings, Source};
+use crate::trace::Version;
+
+/// With more ranks than this, tables show the first and the last ones only.
+const MAX_ROWS: usize = 40;
+
+/// What was played with what, in one line.
+pub(super) fn setup(run: &Findings) -> String {
+    let setup = &run.setup;
+    let plural = |n: u64, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    let mut parts = Vec::new();
+    match (setup.games, setup.digits) {
+        (Some(games), Some(digits)) => {
+            parts.push(format!("{} of digits 1 to {digits}", plural(games, "game")));
+        }
+        (_, Some(digits)) => parts.push(format!("digits 1 to {digits}")),
+        _ => {}
+    }
+    let ranks = plural(u64::from(setup.ranks), "rank");
+    parts.push(match setup.hosts {
+        Some(hosts) => format!("{ranks} on {}", plural(u64::from(hosts), "host")),
+        None => ranks,
+    });
+    parts.extend(
+        setup
+            .think
+            .as_ref()
+            .map(|think| format!("think time {think}")),
+    );
+    parts.extend(setup.claim_with.clone());
+    parts.extend(setup.seed.map(|seed| format!("seed {seed}")));
+    parts.extend(setup.mpi_library.clone());
+    if run.source == Source::Log {
+        parts.push("as printed: times are unknown".into());
+    }
+    format!("{} ({}): {}", run.label, run.path, parts.join(", "))
+}
+
+/// A duration, or that it is unknown.
+pub(super) fn known(ns: Option<u64>) -> String {
+    ns.map_or("?".into(), |ns| seconds(ns as f64 / 1e9))
+}
+
+/// Waiting with its error; where it is less than that, the error alone.
+fn waiting(rank: &RankFindings) -> String {
+    let error_ns = rank.allreduce_wait.map_or(0, |wait| wait.error_ns);
+    match rank.wait_ns {
+        Some(ns) if error_ns > 0 && ns <= error_ns => format!("< {}", known(Some(error_ns))),
+        Some(ns) if error_ns > 0 => format!("{} ±{}", known(Some(ns)), known(Some(error_ns))),
+        ns => known(ns),
+    }
+}
+
+/// A row a rank: what it did, and where its time went.
+pub(super) fn ranks(run: &Findings) -> String {
+    let mut table = Table::new(2);
+    table.row([
+        "rank",
+        "host",
+        "guesses",
+        "points",
+        "useful",
+        "waiting",
+        "operation",
+        "tracer",
+        "idle",
+    ]);
+    let unknown_waits = |rank: &RankFindings| match (rank.wait_ns, rank.in_operations_ns) {
+        // A summary has both in one: shown where the greater part of it is.
+        (None, Some(ns)) => ("?".into(), format!("{} (both)", known(Some(ns)))),
+        _ => (waiting(rank), known(rank.operation_ns)),
+    };
+    for rank in shown(&run.per_rank) {
+        let Some(rank) = rank else {
+            table.row(["…"]);
+            continue;
+        };
+        let (waiting, operation) = unknown_waits(rank);
+        table.row([
+            rank.rank.to_string(),
+            rank.host.clone().unwrap_or("?".into()),
+            rank.guesses.to_string(),
+            rank.points.to_string(),
+            known(rank.useful_ns),
+            waiting,
+            operation,
+            known(rank.tracer_ns),
+            known(rank.idle_ns),
+        ]);
+    }
+    table.render()
+}
+
+/// All ranks, or the first and last ones with a gap between.
+fn shown(ranks: &[RankFindings]) -> Vec<Option<&RankFindings>> {
+    if ranks.len() <= MAX_ROWS {
+        return ranks.iter().map(Some).collect();
+    }
+    let (first, last) = (&ranks[..MAX_ROWS / 2], &ranks[ranks.len() - MAX_ROWS / 2..]);
+    let gap = std::iter::once(None);
+    first
+        .iter()
+        .map(Some)
+        .chain(gap)
+        .chain(last.iter().map(Some))
+        .collect()
+}
+
+/// Who was waited for, in three columns; empty where that is not known or nobody waited.
+pub(super) fn blame(run: &Findings) -> String {
+    let total_ns = run.sum_ns(|rank| Some(rank.blame?.last_ns)).unwrap_or(0);
+    if total_ns == 0 {
+        return String::new();
+    }
+    let mut table = Table::new(1);
+    table.row([
+        "rank",
+        "last",
+        "share",
+        "fair",
+        "fixable",
+        "waited",
+        "clock-free",
+    ]);
+    for rank in shown(&run.per_rank) {
+        let Some(rank) = rank else {
+            table.row(["…"]);
+            continue;
+        };
+        let blame = rank.blame.unwrap_or_default();
+        let wait = rank.allreduce_wait.unwrap_or_default();
+        table.row([
+            rank.rank.to_string(),
+            known(Some(blame.last_ns)),
+            super::percent(blame.last_ns as f64 / total_ns as f64),
+            known(Some(blame.fair_ns)),
+            known(Some(blame.fixable_ns)),
+            waiting(rank),
+            known(Some(wait.clock_free_ns)),
+        ]);
+    }
+    let sum = |of: fn(&RankFindings) -> u64| known(run.sum_ns(|rank| Some(of(rank))));
+    table.row([
+        "all".into(),
+        known(Some(total_ns)),
+        super::percent(1.0),
+        sum(|rank| rank.blame.unwrap_or_default().fair_ns),
+        String::new(),
+        known(run.sum_ns(|rank| rank.wait_ns)),
+        sum(|rank| rank.allreduce_wait.unwrap_or_default().clock_free_ns),
+    ]);
+    format!(
+        "who was waited for in {}: charged to the last to come, in fair parts to all who were late, and \
+         what curing that rank alone would save\n\n{}",
+        run.label,
+        table.render()
+    )
+}
+
+/// Whether what must hold did hold.
+pub(super) fn checks(run: &Findings) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, what: String| {
+        let _ = writeln!(text, "  {name:<14} {what}");
+    };
+    if let Some(lockstep) = &run.lockstep {
+        line(
+            "lockstep",
+            match (&lockstep.deviation, lockstep.steps, run.rounds) {
+                (Some(deviation), ..) => format!("BROKEN: {deviation}"),
+                (None, Some(steps), Some(rounds)) => {
+                    format!("guesses + points is {steps} on every rank, in {rounds} allreduces")
+                }
+                (None, Some(steps), None) => format!("guesses + points is {steps} on every rank"),
+                (None, None, _) => "unknown: no game is complete".into(),
+            },
+        );
+    }
+    line(
+        "double scores",
+        match run.double_scores {
+            None => "unknown".into(),
+            Some(0) => "none: no digit was scored twice".into(),
+            Some(n) => format!("{n}{}", examples(run, n)),
+        },
+    );
+    if let Some(order) = &run.order {
+        line(
+            "claim order",
+            match order.n_violations {
+                0 => format!(
+                    "{} claims fit into one order, and that into real time",
+                    order.n_claims
+                ),
+                n => format!("BROKEN: {n} violations in {} claims", order.n_claims),
+            },
+        );
+        for violation in &order.violations {
+            line("", format!("game {}: {}", violation.game, violation.what));
+            for claim in &violation.claims {
+                line(
+                    "",
+                    format!(
+                        "  rank {} record {}: digit {} {}, saw {:#x}, {} to {} ns",
+                        claim.rank,
+                        claim.record,
+                        claim.digit,
+                        if claim.won { "won" } else { "lost" },
+                        claim.word,
+                        claim.begin_ns,
+                        claim.end_ns
+                    ),
+                );
+            }
+        }
+    }
+    if let Some(stalls) = &run.stalls {
+        line(
+            "progress",
+            match (stalls.n_home_away, stalls.n_stalled) {
+                (0, _) => "no operation began while the home rank was outside MPI".into(),
+                (away, 0) => format!(
+                    "all {away} operations begun while the home rank was outside MPI ended meanwhile"
+                ),
+                (away, stalled) => format!(
+                    "{stalled} of {away} operations begun while the home rank was outside MPI waited for \
+                 it, {} in all, {} at most",
+                    known(Some(stalls.stall_ns)),
+                    known(Some(stalls.max_ns))
+                ),
+            },
+        );
+    }
+    if let Some(latency) = run.latency {
+        let what = match run.setup.version {
+            Some(Version::Collective) => "allreduces",
+            _ => "claims",
+        };
+        line(
+            what,
+            format!(
+                "{}: half within {}, 90 % within {}, 99 % within {}, longest {}",
+                latency.n,
+                known(Some(latency.p50_ns)),
+                known(Some(latency.p90_ns)),
+                known(Some(latency.p99_ns)),
+                known(Some(latency.max_ns))
+            ),
+        );
+    }
+    if let Some(recorded) = &run.recorded {
+        let clocks = match (recorded.clocks, recorded.clock_violations) {
+            (1, 0) => "one clock".into(),
+            (1, n) => format!("one clock, {n} violations of it"),
+            (clocks, 0) => format!("{clocks} clocks, nothing impossible by them"),
+            (clocks, n) => format!("{clocks} clocks, {n} times something impossible by them"),
+        };
+        line(
+            "recording",
+            format!(
+                "{} records of {:.0} ns, {} dropped, {clocks}",
+                recorded.records, recorded.record_cost_ns, recorded.dropped
+            ),
+        );
+    }
+    text
+}
+
+/// The first double scores by name.
+fn examples(run: &Findings, n: u64) -> String {
+    const MAX_EXAMPLES: usize = 4;
+    let several_games = run.setup.games.is_some_and(|games| games > 1);
+    let named = run.double_scored.iter().take(MAX_EXAMPLES).map(|double| {
+        let game = match several_games {
+            true => format!(" in game {}", double.game),
+            false => String::new(),
+        };
+        let ranks: Vec<String> = double.ranks.iter().map(u32::to_string).collect();
+        format!("digit {}{game} by ranks {}", double.digit, ranks.join(", "))
+    });
+    let named: Vec<String> = named.collect();
+    let more = match (n as usize).saturating_sub(named.len()) {
+        more if more > 0 && run.double_scored.len() > named.len() => "; …",
+        _ => "",
+    };
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(": {}{more}", named.join("; ")),
+    }
+}
