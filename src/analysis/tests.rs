@@ -107,7 +107,7 @@ fn a_run_in_lockstep_is_what_a_hand_computes() {
     );
     assert_eq!((fast.useful_ns, slow.useful_ns), (Some(20), Some(90)));
     assert_eq!((fast.wait_ns, slow.wait_ns), (Some(70), Some(0)));
-    assert_eq!((fast.operation_ns, slow.operation_ns), (Some(8), Some(6)));
+    assert_eq!((fast.operation_ns, slow.operation_ns), (Some(8), Some(8)));
     assert_eq!(
         (fast.tracer_ns, fast.idle_ns),
         (Some(1), Some(0)),
