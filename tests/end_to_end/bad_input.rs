@@ -89,10 +89,10 @@ fn compare_says_in_one_line_what_is_wrong_with_a_file() {
     let folder_itself = folder.path().display().to_string();
     for (file, expected) in [
         (path("missing"), "No such file"),
-        (path("empty"), "not a JSON document"),
-        (path("binary"), "valid UTF-8"),
+        (path("empty"), "nor a log of the game"),
+        (path("binary"), "nor a log of the game"),
         (path("other"), "format 'something/1'"),
-        (folder_itself, "directory"),
+        (folder_itself, "it has no run.json"),
     ] {
         let output = alone(&format!("compare {file} {file}"));
         let message = String::from_utf8(output.stderr).unwrap();

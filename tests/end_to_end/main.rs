@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod counted;
+mod killed;
 mod play;
 mod started_wrongly;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 
 use support::Job;
 

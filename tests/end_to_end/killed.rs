@@ -1,0 +1,118 @@
+//! What a trace is worth after `kill -9`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use onesided::trace::{End, Trace};
+
+use crate::support::scratch;
+use crate::trace::{findings, tracing};
+
+/// The processes of this machine whose command line names `folder`, each with the rank that its
+/// launcher gave it; launchers have none.
+fn processes_of(folder: &Path) -> Vec<(u32, Option<u32>)> {
+    let folder = folder.display().to_string();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("Linux").flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let read = |what: &str| fs::read(entry.path().join(what)).unwrap_or_default();
+        let command = String::from_utf8_lossy(&read("cmdline")).into_owned();
+        if pid == std::process::id() || !command.contains(&folder) {
+            continue;
+        }
+        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+        let rank = environment.split('\0').find_map(|variable| {
+            let (name, value) = variable.split_once('=')?;
+            let says = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"].contains(&name);
+            value.parse().ok().filter(|_| says)
+        });
+        // A launcher passes its whole command line on; a rank begins with the program.
+        let is_program = command
+            .split('\0')
+            .next()
+            .is_some_and(|name| name.ends_with("onesided"));
+        found.push((pid, rank.filter(|_| is_program)));
+    }
+    found
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(status.expect("kill runs").success() || !Path::new(&format!("/proc/{pid}")).exists());
+}
+
+/// Waits until each of `n_ranks` ranks has recorded some.
+fn wait_for_records(folder: &Path, n_ranks: u32) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let enough = || {
+        let Ok(trace) = Trace::open(folder) else {
+            return false;
+        };
+        trace.run.ranks == n_ranks && (0..n_ranks).all(|rank| trace.records(rank).count() > 20)
+    };
+    while !enough() {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Starts an endless job, kills what `chosen` says of it, and returns how the job ended.
+fn kill_while_playing(version: &str, folder: &Path, chosen: impl Fn(Option<u32>) -> bool) {
+    let args = format!("{version} --think 1ms --games 1000000 --seed 5");
+    let job = tracing(3, folder, &args).deadline(Duration::from_secs(90));
+    let job = std::thread::spawn(move || job.run());
+    wait_for_records(folder, 3);
+    let chosen: Vec<u32> = processes_of(folder)
+        .into_iter()
+        .filter(|&(_, rank)| chosen(rank))
+        .map(|(pid, _)| pid)
+        .collect();
+    assert!(!chosen.is_empty(), "{:?}", processes_of(folder));
+    chosen.into_iter().for_each(kill);
+    let ended = job.join().expect("the job's thread");
+    assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+}
+
+#[test]
+fn what_was_recorded_before_a_rank_was_killed_is_there_and_says_where_it_ends() {
+    for version in ["rma", "collective"] {
+        let folder = scratch();
+        kill_while_playing(version, folder.path(), |rank| rank == Some(1));
+        let trace = Trace::open(folder.path()).expect("a run");
+        for rank in 0..3 {
+            let mut records = trace.records(rank);
+            let n = records.by_ref().count();
+            assert!(n > 20, "rank {rank} has {n} records");
+            assert_eq!(records.end(), Some(&End::CutShort), "rank {rank}");
+        }
+        let run = findings(folder.path());
+        assert!(
+            run.notes[1].contains("rank 1 ends early, after record "),
+            "{:?}",
+            run.notes
+        );
+        let recorded = run.recorded.unwrap();
+        assert_eq!((recorded.incomplete_ranks, recorded.dropped), (3, 0));
+        assert!(recorded.complete_games > 0);
+        assert_eq!(run.order.map_or(0, |order| order.n_violations), 0);
+    }
+}
+
+#[test]
+fn what_was_recorded_before_the_whole_job_was_killed_is_there() {
+    let folder = scratch();
+    kill_while_playing("rma", folder.path(), |_| true);
+    let run = findings(folder.path());
+    let recorded = run.recorded.unwrap();
+    assert_eq!(recorded.incomplete_ranks, 3);
+    assert!(
+        recorded.records > 60 && recorded.complete_games > 0,
+        "{recorded:?}"
+    );
+    assert!(run.per_rank.iter().all(|rank| rank.guesses > 0));
+}
