@@ -42,18 +42,21 @@ build:
 run N *ARGS: build
     @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
 
-# Benchmarks beside their peers; `just bench claims`: a claim beside the same loop in C
+# Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording)
 bench NAME="claims":
     #!/usr/bin/env bash
     set -euo pipefail
     {{ environment }}
     results=$CARGO_TARGET_DIR/bench
     mkdir -p "$results"
-    "$MPICC" -O3 -shared -fPIC -Wall bench/{{ NAME }}/peer.c -o "$results/lib{{ NAME }}_peer.so"
+    if [ -f bench/{{ NAME }}/peer.c ]; then
+        "$MPICC" -O3 -shared -fPIC -Wall bench/{{ NAME }}/peer.c -o "$results/lib{{ NAME }}_peer.so"
+    fi
     program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json-render-diagnostics |
         sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
-    timeout 600 "$MPIEXEC" -n 2 env \
+    timeout 900 "$MPIEXEC" -n 2 env \
         ONESIDED_C_PEER="$results/lib{{ NAME }}_peer.so" \
+        ONESIDED_BENCH_FOLDER="$results" \
         ONESIDED_BENCH_CSV="$results/{{ NAME }}-$(git rev-parse --short HEAD 2>/dev/null || echo unknown).csv" \
         "$program"
 

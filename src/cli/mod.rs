@@ -15,9 +15,8 @@ use std::sync::OnceLock;
 use clap::{Parser, Subcommand, ValueEnum};
 #[cfg(feature = "mpi")]
 use onesided::trace::RecordLayer;
-use tracing_subscriber::layer::Identity;
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Claiming work across MPI ranks without lockstep, and what lockstep costs.
 #[derive(Debug, Parser)]
@@ -109,7 +108,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             "this build has no MPI and cannot play: build it with the default features".into(),
         )),
         Command::Compare(compare) => {
-            log_to_stderr(None::<Identity>);
+            log_to_stderr(
+                #[cfg(feature = "mpi")]
+                None,
+            );
             compare.run()
         }
     };
@@ -141,29 +143,24 @@ fn is_first_of_job() -> bool {
 
 /// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results. Records of a trace go
 /// to `records` and are no diagnostics.
-fn log_to_stderr<L>(records: Option<L>)
-where
-    L: Layer<Registry> + Send + Sync,
-{
+fn log_to_stderr(#[cfg(feature = "mpi")] records: Option<RecordLayer>) {
     const NO_RECORDS: &str = "onesided::record=off";
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = match wanted.as_str() {
-        "" => EnvFilter::try_new(format!("warn,{NO_RECORDS}")),
-        wanted => EnvFilter::try_new(format!("{wanted},{NO_RECORDS}")),
-    };
+    let level = if wanted.is_empty() { "warn" } else { &wanted };
+    let filter = EnvFilter::try_new(format!("{level},{NO_RECORDS}"));
     let filter = filter.unwrap_or_else(|error| {
         if is_first_of_job() {
             eprintln!("onesided: RUST_LOG='{wanted}' is ignored: {error}");
         }
-        EnvFilter::new("warn")
+        EnvFilter::new(format!("warn,{NO_RECORDS}"))
     });
     let diagnostics = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_filter(filter);
-    tracing_subscriber::registry()
-        .with(records)
-        .with(diagnostics)
-        .init();
+    let subscriber = tracing_subscriber::registry().with(diagnostics);
+    #[cfg(feature = "mpi")]
+    let subscriber = subscriber.with(records);
+    subscriber.init();
 }
 
 /// What was stdout when the program started, once it is kept for results.

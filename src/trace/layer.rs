@@ -8,11 +8,13 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::event::{N_FIELDS, TARGET};
-use super::record::words_of;
+use super::event::TARGET;
+use super::record::RECORD_BYTES;
 use super::recorder::Recorder;
 
 /// Takes events of the target [`TARGET`] to a [`Recorder`], once there is one, and no others.
+///
+/// Layers for people beside it need a filter that leaves [`TARGET`] out, or they print every record.
 #[derive(Debug, Clone, Default)]
 pub struct RecordLayer {
     recorder: Arc<OnceLock<Recorder>>,
@@ -24,7 +26,7 @@ impl RecordLayer {
         Self::default()
     }
 
-    /// Records from now on, by all clones of this layer. A second recorder is handed back.
+    /// Records from now on, by all clones of this layer.
     ///
     /// # Errors
     /// The recorder, where there is one already.
@@ -40,38 +42,28 @@ impl<S: Subscriber> Layer<S> for RecordLayer {
         if event.metadata().target() != TARGET {
             return;
         }
-        let Some(recorder) = self.recorder.get() else {
+        if let Some(recorder) = self.recorder.get() {
+            event.record(&mut Taker(recorder));
+        }
+    }
+}
+
+/// Takes the field of a record event.
+struct Taker<'a>(&'a Recorder);
+
+impl Visit for Taker<'_> {
+    #[inline]
+    fn record_bytes(&mut self, _field: &Field, bytes: &[u8]) {
+        let Ok(bytes) = <&[u8; RECORD_BYTES]>::try_from(bytes) else {
             return;
         };
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        if fields.n_seen == N_FIELDS {
-            let [begin_ns, end_ns, what, word, item, game] = fields.values;
-            recorder.push(words_of(begin_ns, end_ns, what, word, item, game));
-        }
-    }
-}
-
-/// The fields of a record event, in their order.
-#[derive(Default)]
-struct Fields {
-    values: [u64; N_FIELDS],
-    n_seen: usize,
-}
-
-impl Visit for Fields {
-    #[inline]
-    fn record_u64(&mut self, _field: &Field, value: u64) {
-        if let Some(slot) = self.values.get_mut(self.n_seen) {
-            *slot = value;
-        }
-        self.n_seen += 1;
+        let word =
+            |index: usize| u64::from_le_bytes(bytes[8 * index..][..8].try_into().expect("8 bytes"));
+        self.0.push([word(0), word(1), word(2), word(3)]);
     }
 
-    /// No record has such a field: an event with one is none.
-    fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {
-        self.n_seen += N_FIELDS;
-    }
+    /// No record has such a field.
+    fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
 }
 
 #[cfg(test)]
@@ -115,13 +107,11 @@ mod tests {
             let recorder = layer.start(recorder).unwrap();
             event::record(&record);
             tracing::error!(
-                begin_ns = 1u64,
-                end_ns = 2u64,
-                what = 3u64,
+                record = &record.to_bytes()[..],
                 "for people, not for the trace"
             );
-            tracing::trace!(target: TARGET, begin_ns = 1u64, "no record: fields are missing");
-            tracing::trace!(target: TARGET, a = 1u64, b = "no number", c = 3u64);
+            tracing::trace!(target: TARGET, record = &[0u8; 31][..], "too short");
+            tracing::trace!(target: TARGET, a = 1u64, b = "no bytes");
             event::record(&later);
             assert_eq!(recorder.close().unwrap(), 2);
         });

@@ -36,7 +36,7 @@ pub use file::{FILE_VERSION, HEADER_BYTES, Header, MAGIC, file_name, is_own_file
 #[cfg(feature = "mpi")]
 pub use layer::RecordLayer;
 pub use reader::{End, Records, Trace};
-pub use record::{Kind, MAX_DURATION_NS, Outcome, RECORD_BYTES, Record, pack_what};
+pub use record::{Kind, MAX_DURATION_NS, Outcome, RECORD_BYTES, Record};
 #[cfg(feature = "mpi")]
 pub use recorder::Recorder;
 #[cfg(test)]

@@ -115,12 +115,6 @@ impl Outcome {
     }
 }
 
-/// The kind and outcome of a record in one number, as records and events hold them.
-#[inline]
-pub fn pack_what(kind: Kind, outcome: Outcome) -> u64 {
-    kind as u64 | (outcome as u64) << 8
-}
-
 impl Record {
     /// How long it took.
     #[inline]
@@ -140,14 +134,21 @@ impl Record {
     /// Word 1 is never 0, and the recorder writes it last: a record is there when its word 1 is.
     #[inline]
     pub fn to_words(&self) -> [u64; 4] {
-        words_of(
-            self.begin_ns,
-            self.end_ns,
-            pack_what(self.kind, self.outcome),
-            self.word,
-            self.item.into(),
-            self.game.into(),
-        )
+        let what = self.kind as u64 | (self.outcome as u64) << 8;
+        let duration_ns = self.end_ns.saturating_sub(self.begin_ns);
+        let timing = what | duration_ns.min(MAX_DURATION_NS) << 16;
+        let place = u64::from(self.item) | u64::from(self.game) << 32;
+        [self.begin_ns, timing, self.word, place]
+    }
+
+    /// The record as the bytes of a file.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(self.to_words()) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 
     /// Reads the words of a file. `Ok(None)` where no record was written.
@@ -186,21 +187,6 @@ impl Record {
             word,
         }))
     }
-}
-
-/// The words of a record from its numbers; see [`Record::to_words`].
-#[inline]
-pub(super) fn words_of(
-    begin_ns: u64,
-    end_ns: u64,
-    what: u64,
-    word: u64,
-    item: u64,
-    game: u64,
-) -> [u64; 4] {
-    let duration_ns = end_ns.saturating_sub(begin_ns).min(MAX_DURATION_NS);
-    let place = (item & u64::from(u32::MAX)) | game << 32;
-    [begin_ns, what | duration_ns << 16, word, place]
 }
 
 #[cfg(test)]

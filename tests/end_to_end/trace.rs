@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use onesided::analysis::{Findings, Source, read_run};
 use onesided::trace::{Kind, Record, Trace};

@@ -1,0 +1,175 @@
+//! A run made up for measuring: any number of records, with numbers that are known.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use onesided::trace::{
+    Clocks, Header, Kind, Outcome, RUN_FILE, RUN_FORMAT, Record, RunInfo, TracerCost, Version,
+    file_name,
+};
+
+/// The run's number.
+const RUN_ID: u64 = 0x5eed;
+/// Think times and operations of a game on each rank.
+const ROUNDS_OF_A_GAME: u64 = 50;
+/// Records of a game on each rank: a start, thinks and operations, a finish.
+pub const RECORDS_OF_A_GAME: u64 = 2 * ROUNDS_OF_A_GAME + 2;
+
+/// What the analysis must find.
+pub struct Known {
+    pub n_records: u64,
+    pub guesses: u64,
+    /// Waiting of all ranks (collective).
+    pub wait_ns: u64,
+}
+
+/// Writes a run of about `n_records` records. Rank r thinks (r + 1) µs; in lockstep an operation ends
+/// 100 ns after the last rank has come; one-sided it takes 100 ns. Every digit is scored by rank 0 in
+/// the first rounds, and the rest is lost.
+pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> Known {
+    let n_games = n_records / (RECORDS_OF_A_GAME * u64::from(n_ranks));
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).expect("a folder");
+    let run = RunInfo {
+        format: RUN_FORMAT.into(),
+        onesided: env!("CARGO_PKG_VERSION").into(),
+        run_id: format!("{RUN_ID:x}"),
+        version,
+        claim_with: (version == Version::Rma).then(|| "fetch-and-op".into()),
+        command: vec!["made up".into()],
+        started: "2026-01-01T00:00:00Z".into(),
+        ended: Some("2026-01-01T00:00:01Z".into()),
+        ranks: n_ranks,
+        home: 0,
+        digits: 9,
+        games: n_games,
+        seed: 1,
+        think: "1us + 1us a rank".into(),
+        mpi_library: "none".into(),
+        progress: "library".into(),
+        hosts: vec!["made-up".into(); n_ranks as usize],
+        clocks: Clocks::one("made-up", n_ranks),
+        tracer: TracerCost::default(),
+    };
+    let text = serde_json::to_string(&run).expect("JSON");
+    std::fs::write(folder.join(RUN_FILE), text).expect("written");
+    for rank in 0..n_ranks {
+        write_rank(folder, version, rank, n_ranks, n_games).expect("written");
+    }
+    let ranks = u64::from(n_ranks);
+    let wait_a_round = (0..ranks)
+        .map(|rank| 1000 * (ranks - 1 - rank))
+        .sum::<u64>();
+    // A score is told of in a round of its own, without thinking: rank 0 is there at once, and the
+    // others, who think, come as they always do.
+    let rounds = n_games * ROUNDS_OF_A_GAME;
+    Known {
+        n_records: n_games * RECORDS_OF_A_GAME * ranks,
+        guesses: rounds * ranks,
+        wait_ns: match version {
+            Version::Collective => rounds * wait_a_round,
+            Version::Rma => 0,
+        },
+    }
+}
+
+fn write_rank(
+    folder: &Path,
+    version: Version,
+    rank: u32,
+    n_ranks: u32,
+    n_games: u64,
+) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(folder.join(file_name(rank)))?);
+    let n_records = n_games * RECORDS_OF_A_GAME;
+    let header = Header {
+        run_id: RUN_ID,
+        rank,
+        n_ranks,
+        capacity: n_records,
+        dropped: 0,
+        recorded: Some(n_records),
+    };
+    for word in header.to_words() {
+        out.write_all(&word.to_le_bytes())?;
+    }
+    let think_ns = 1000 * u64::from(rank + 1);
+    let slowest_ns = 1000 * u64::from(n_ranks);
+    let mut now = 1_000_000_000u64;
+    for game in 0..n_games as u32 {
+        let start = now;
+        let mut add = |kind, outcome, item, word, until: u64| {
+            let record = Record {
+                kind,
+                outcome,
+                game,
+                item,
+                begin_ns: now,
+                end_ns: until,
+                word,
+            };
+            now = until;
+            let bytes: Vec<u8> = record
+                .to_words()
+                .into_iter()
+                .flat_map(u64::to_le_bytes)
+                .collect();
+            out.write_all(&bytes)
+        };
+        add(Kind::Start, Outcome::None, 0, 0, start + 500)?;
+        let mut at = start + 500;
+        for round in 0..ROUNDS_OF_A_GAME as u32 {
+            let round_ns = match version {
+                Version::Collective => slowest_ns + 100,
+                Version::Rma => think_ns + 100,
+            };
+            add(Kind::Think, Outcome::None, 0, 0, at + think_ns)?;
+            // Before rank 1 has thought once, rank 0 has claimed nothing but digit 1; the others lose
+            // digit 9, which is there by then in the order that is recorded.
+            let digit = (round % 9) + 1;
+            let won = rank == 0 && round < 9;
+            let outcome = if won { Outcome::Won } else { Outcome::Lost };
+            let kind = match version {
+                Version::Collective => Kind::Allreduce,
+                Version::Rma => Kind::Claim,
+            };
+            let (outcome, word) = match (version, rank) {
+                (Version::Rma, 0) if round < 9 => (outcome, (1 << (round + 1)) - 1),
+                (Version::Rma, _) => seen_by(rank, round, outcome),
+                (Version::Collective, _) => (Outcome::Lost, 0x3ff),
+            };
+            let item = if word == 0 {
+                0
+            } else {
+                digit.min(word.count_ones())
+            };
+            add(kind, outcome, item, word, at + round_ns)?;
+            at += round_ns;
+        }
+        add(
+            Kind::Finish,
+            Outcome::None,
+            points(version, rank),
+            ROUNDS_OF_A_GAME,
+            at,
+        )?;
+        // The next game begins when the slowest has left this one.
+        now = start + 500 + ROUNDS_OF_A_GAME * (slowest_ns + 100) + 1000;
+    }
+    out.flush()
+}
+
+fn points(version: Version, rank: u32) -> u32 {
+    match (version, rank) {
+        (Version::Rma, 0) => 9,
+        _ => 0,
+    }
+}
+
+/// What a claim of another rank sees: what rank 0 has claimed by the time that it ends.
+fn seen_by(rank: u32, round: u32, _lost: Outcome) -> (Outcome, u64) {
+    let ended_ns = (u64::from(round) + 1) * (1000 * u64::from(rank + 1) + 100);
+    let n_claimed = (ended_ns / 1100).min(9);
+    (Outcome::Lost, (1 << n_claimed) - 1)
+}
