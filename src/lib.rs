@@ -11,8 +11,9 @@
 //! - [`rma`]: windows, epochs, atomics, checked errors: the one room that calls MPI.
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
-//! - [`analysis`], [`report`]: what runs show. They need no MPI: without the feature `mpi` the crate
-//!   builds on a machine that has none.
+//! - [`trace`]: what each rank did, from when to when, in files that survive the job.
+//! - [`analysis`], [`report`]: what runs show, and what lockstep cost. They need no MPI: without the
+//!   feature `mpi` the crate builds on a machine that has none.
 //!
 //! # Claiming
 //!

@@ -22,11 +22,13 @@ pub struct Known {
     pub guesses: u64,
     /// Waiting of all ranks (collective).
     pub wait_ns: u64,
+    /// Thinking of all ranks.
+    pub think_ns: u64,
 }
 
 /// Writes a run of about `n_records` records. Rank r thinks (r + 1) µs; in lockstep an operation ends
-/// 100 ns after the last rank has come; one-sided it takes 100 ns. Every digit is scored by rank 0 in
-/// the first rounds, and the rest is lost.
+/// 100 ns after the last rank has come, and nobody scores; one-sided it takes 100 ns, and rank 0 wins a
+/// digit in each of its first nine claims.
 pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> Known {
     let n_games = n_records / (RECORDS_OF_A_GAME * u64::from(n_ranks));
     let _ = std::fs::remove_dir_all(folder);
@@ -61,12 +63,11 @@ pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> K
     let wait_a_round = (0..ranks)
         .map(|rank| 1000 * (ranks - 1 - rank))
         .sum::<u64>();
-    // A score is told of in a round of its own, without thinking: rank 0 is there at once, and the
-    // others, who think, come as they always do.
     let rounds = n_games * ROUNDS_OF_A_GAME;
     Known {
         n_records: n_games * RECORDS_OF_A_GAME * ranks,
         guesses: rounds * ranks,
+        think_ns: rounds * (0..ranks).map(|rank| 1000 * (rank + 1)).sum::<u64>(),
         wait_ns: match version {
             Version::Collective => rounds * wait_a_round,
             Version::Rma => 0,
@@ -125,24 +126,9 @@ fn write_rank(
                 Version::Rma => think_ns + 100,
             };
             add(Kind::Think, Outcome::None, 0, 0, at + think_ns)?;
-            // Before rank 1 has thought once, rank 0 has claimed nothing but digit 1; the others lose
-            // digit 9, which is there by then in the order that is recorded.
-            let digit = (round % 9) + 1;
-            let won = rank == 0 && round < 9;
-            let outcome = if won { Outcome::Won } else { Outcome::Lost };
-            let kind = match version {
-                Version::Collective => Kind::Allreduce,
-                Version::Rma => Kind::Claim,
-            };
-            let (outcome, word) = match (version, rank) {
-                (Version::Rma, 0) if round < 9 => (outcome, (1 << (round + 1)) - 1),
-                (Version::Rma, _) => seen_by(rank, round, outcome),
-                (Version::Collective, _) => (Outcome::Lost, 0x3ff),
-            };
-            let item = if word == 0 {
-                0
-            } else {
-                digit.min(word.count_ones())
+            let (kind, outcome, item, word) = match version {
+                Version::Collective => (Kind::Allreduce, Outcome::Lost, round % 10, 0x3ff),
+                Version::Rma => claim(rank, round),
             };
             add(kind, outcome, item, word, at + round_ns)?;
             at += round_ns;
@@ -167,9 +153,15 @@ fn points(version: Version, rank: u32) -> u32 {
     }
 }
 
-/// What a claim of another rank sees: what rank 0 has claimed by the time that it ends.
-fn seen_by(rank: u32, round: u32, _lost: Outcome) -> (Outcome, u64) {
-    let ended_ns = (u64::from(round) + 1) * (1000 * u64::from(rank + 1) + 100);
-    let n_claimed = (ended_ns / 1100).min(9);
-    (Outcome::Lost, (1 << n_claimed) - 1)
+/// Rank 0 wins digits 1 to 9 one after the other; the others lose the last one that is claimed by
+/// then, or look where there is none.
+fn claim(rank: u32, round: u32) -> (Kind, Outcome, u32, u64) {
+    let ended_ns = u64::from(round + 1) * (1000 * u64::from(rank + 1) + 100);
+    let n_claimed = (ended_ns / 1100).min(9) as u32;
+    let outcome = match (rank, round, n_claimed) {
+        (0, 0..9, _) => Outcome::Won,
+        (_, _, 0) => Outcome::Looked,
+        _ => Outcome::Lost,
+    };
+    (Kind::Claim, outcome, n_claimed, (1 << n_claimed) - 1)
 }

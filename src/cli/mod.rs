@@ -1,6 +1,8 @@
 //! The command line: one file or folder a subcommand, one place where failures are printed.
 
 mod compare;
+mod export;
+mod output;
 #[cfg(feature = "mpi")]
 mod play;
 
@@ -13,8 +15,6 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
-#[cfg(feature = "mpi")]
-use onesided::trace::RecordLayer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, Layer};
 
@@ -39,6 +39,8 @@ enum Command {
     },
     /// Say where the time of runs went, who was waited for, and what lockstep cost (needs no MPI)
     Compare(compare::Compare),
+    /// Write a run's records for other programs (needs no MPI)
+    Export(export::Export),
 }
 
 /// How results are printed.
@@ -99,7 +101,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = match command {
         #[cfg(feature = "mpi")]
         Command::Play(play) => {
-            let layer = play.records().then(RecordLayer::new);
+            let layer = play.records().then(Records::new);
             log_to_stderr(layer.clone());
             return play.run(layer.as_ref());
         }
@@ -108,11 +110,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             "this build has no MPI and cannot play: build it with the default features".into(),
         )),
         Command::Compare(compare) => {
-            log_to_stderr(
-                #[cfg(feature = "mpi")]
-                None,
-            );
+            log_to_stderr(None);
             compare.run()
+        }
+        Command::Export(export) => {
+            log_to_stderr(None);
+            export.run()
         }
     };
     match outcome {
@@ -141,9 +144,16 @@ fn is_first_of_job() -> bool {
     first
 }
 
+/// What takes records of a trace.
+#[cfg(feature = "mpi")]
+type Records = onesided::trace::RecordLayer;
+/// A build without MPI plays nothing, and so records nothing.
+#[cfg(not(feature = "mpi"))]
+type Records = tracing_subscriber::layer::Identity;
+
 /// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results. Records of a trace go
 /// to `records` and are no diagnostics.
-fn log_to_stderr(#[cfg(feature = "mpi")] records: Option<RecordLayer>) {
+fn log_to_stderr(records: Option<Records>) {
     const NO_RECORDS: &str = "onesided::record=off";
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
     let level = if wanted.is_empty() { "warn" } else { &wanted };
@@ -157,10 +167,10 @@ fn log_to_stderr(#[cfg(feature = "mpi")] records: Option<RecordLayer>) {
     let diagnostics = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_filter(filter);
-    let subscriber = tracing_subscriber::registry().with(diagnostics);
-    #[cfg(feature = "mpi")]
-    let subscriber = subscriber.with(records);
-    subscriber.init();
+    tracing_subscriber::registry()
+        .with(diagnostics)
+        .with(records)
+        .init();
 }
 
 /// What was stdout when the program started, once it is kept for results.

@@ -8,6 +8,9 @@ use super::verdict::{explanation, verdict, verdict_on_groups};
 use super::{percent, seconds, signed_seconds, significant};
 use crate::analysis::{Efficiency, Findings, Group, Row, Waterfall, group_rows as rows, metric};
 
+/// What a question mark in a table stands for.
+const UNKNOWN: &str = "\n? is unknown: the source does not tell it\n";
+
 /// One or two runs: the verdict, then what it rests on.
 pub fn compare(runs: &[Findings]) -> String {
     let mut text = verdict(runs) + "\n\n";
@@ -39,7 +42,7 @@ pub fn compare(runs: &[Findings]) -> String {
         }
     }
     if text.contains('?') {
-        text += "\n? is unknown: the source does not tell it\n";
+        text += UNKNOWN;
     }
     if let [a, b] = runs {
         if let Some(explanation) = explanation(a, b) {
@@ -114,10 +117,15 @@ pub fn compare_groups(groups: &[Group]) -> String {
             .chain(names)
             .chain(last),
     );
-    for row in rows(groups) {
+    // What all runs of a comparison have in common says nothing.
+    let tells = |row: &Row| !["ranks", "games"].contains(&row.metric);
+    for row in rows(groups).into_iter().filter(tells) {
         table.row(cells(&row, two));
     }
     text += &table.render();
+    if text.contains('?') {
+        text += UNKNOWN;
+    }
     if two {
         text += "\n~: the difference is not significant (p ≥ 0.05, two-sided Mann–Whitney test)\n";
     }
@@ -137,7 +145,10 @@ fn cells(row: &Row, two: bool) -> Vec<String> {
     let number = |value: f64| match is_time {
         true => seconds(value),
         false if value == value.trunc() && value.abs() < 1e15 => format!("{value:.0}"),
-        false => format!("{value:.3}"),
+        false => {
+            let text = format!("{value:.3}");
+            text.trim_end_matches('0').trim_end_matches('.').into()
+        }
     };
     let mut cells = vec![
         metric(row.metric)

@@ -1,7 +1,8 @@
-//! Findings out: text for people. Needs no MPI.
+//! Findings out, for people and scripts; records out, for other programs. Needs no MPI.
 
 mod compare;
 mod csv;
+pub mod export;
 mod run;
 mod summary;
 mod table;

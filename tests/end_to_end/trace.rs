@@ -226,6 +226,8 @@ fn a_folder_that_cannot_be_made_is_said_once() {
         );
         assert_eq!(ended.stderr.matches("onesided: ").count(), 1, "{ended:#?}");
         assert!(ended.stdout.is_empty(), "nothing was played: {ended:#?}");
+        let left = fs::read_dir(&folder).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "nothing is left behind");
     }
 }
 

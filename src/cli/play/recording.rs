@@ -77,6 +77,8 @@ impl TraceArgs {
         };
         let failure = first_failure(world, failure)?;
         let (None, Some(recorder)) = (&failure, recorder) else {
+            // Nothing is left behind that a second attempt would find in its way.
+            let _ = fs::remove_file(folder.join(trace::file_name(header.rank)));
             let message = failure.unwrap_or_default();
             return Ok(Err(Failure::Run(format!("cannot record: {message}"))));
         };
