@@ -38,9 +38,7 @@ fn main() {
     mpi.finalize().expect("ended");
     // After MPI, so that no rank polls beside it.
     if is_first {
-        if std::env::var_os("ONLY_RECORDING").is_none() {
-            analysing::run(folder);
-        }
+        analysing::run(folder);
         peers::run(folder);
     }
 }

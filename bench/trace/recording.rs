@@ -137,8 +137,24 @@ fn report(samples: &[Vec<f64>; 3], cost: TracerCost) {
             more.median, more.low, more.high
         );
     }
+    save(samples);
     println!(
         "the recorder's own measurement at start: {:.1} ns a record, {:.1} ns a look at the clock",
         cost.record_ns, cost.clock_ns
     );
+}
+
+/// Raw samples, where `just bench trace` names a file for them.
+fn save([bare, timed, recorded]: &[Vec<f64>; 3]) {
+    let Ok(path) = std::env::var("ONESIDED_BENCH_CSV") else {
+        return;
+    };
+    let mut csv = String::from("batch,bare_ns,timed_ns,recorded_ns\n");
+    for (batch, ((bare, timed), recorded)) in bare.iter().zip(timed).zip(recorded).enumerate() {
+        csv += &format!("{batch},{bare},{timed},{recorded}\n");
+    }
+    match std::fs::write(&path, csv) {
+        Ok(()) => println!("raw samples: {path}"),
+        Err(error) => eprintln!("cannot write {path}: {error}"),
+    }
 }

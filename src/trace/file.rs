@@ -69,10 +69,13 @@ impl Header {
     /// # Errors
     /// What is wrong with it, in one line.
     pub fn from_bytes(bytes: &[u8; HEADER_BYTES]) -> Result<Self, String> {
-        let word = |index: usize| {
-            let bytes = bytes[8 * index..][..8].try_into().expect("8 bytes");
-            u64::from_le_bytes(bytes)
-        };
+        let mut words = [0; HEADER_WORDS];
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(chunk);
+            *word = u64::from_le_bytes(bytes);
+        }
+        let word = |index: usize| words[index];
         if word(0) != u64::from_le_bytes(MAGIC) {
             return Err("it is no record file of onesided".into());
         }

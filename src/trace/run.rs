@@ -137,11 +137,8 @@ impl RunInfo {
         if self.hosts.len() != self.ranks as usize || self.home >= self.ranks {
             return Err("'hosts' and 'home' do not go with the number of ranks".into());
         }
-        let TracerCost {
-            record_ns,
-            clock_ns,
-        } = self.tracer;
-        if !(record_ns >= 0.0 && record_ns < 1e9 && clock_ns >= 0.0 && clock_ns < 1e9) {
+        let costs = [self.tracer.record_ns, self.tracer.clock_ns];
+        if !costs.iter().all(|cost_ns| (0.0..1e9).contains(cost_ns)) {
             return Err("the cost of recording is negative or absurd".into());
         }
         self.run_number()?;

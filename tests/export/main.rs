@@ -13,19 +13,19 @@ use onesided::trace::Record;
 use tempfile::TempDir;
 
 /// `onesided export ARGS`.
-pub fn export<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn export<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onesided"));
     command.arg("export").args(args);
     command
 }
 
 /// Runs the program to its end.
-pub fn output(command: &mut Command) -> Output {
+pub(crate) fn output(command: &mut Command) -> Output {
     command.output().expect("the program starts")
 }
 
 /// What it complained of.
-pub fn complaint(output: &Output) -> String {
+pub(crate) fn complaint(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 
@@ -36,7 +36,7 @@ pub struct Run {
 
 impl Run {
     /// A run of these records.
-    pub fn new(ranks: &[Vec<Record>]) -> Self {
+    pub(crate) fn new(ranks: &[Vec<Record>]) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let run = Run {
             folder: folder.expect("the target folder is writable"),
@@ -47,17 +47,17 @@ impl Run {
     }
 
     /// The run's folder.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("run")
     }
 
     /// A place for a file, outside the run's folder.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Exports it to a file, which must go well; the file, and what the program had to say.
-    pub fn export(&self, format: &str) -> (PathBuf, String) {
+    pub(crate) fn export(&self, format: &str) -> (PathBuf, String) {
         let file = self.beside(format);
         let output = output(&mut self.command(format, &file));
         assert!(output.status.success(), "{output:?}");
@@ -66,7 +66,7 @@ impl Run {
     }
 
     /// The command that exports it to a file.
-    pub fn command(&self, format: &str, file: &Path) -> Command {
+    pub(crate) fn command(&self, format: &str, file: &Path) -> Command {
         let mut command = export(["--format", format]);
         command.arg("-o").arg(file).arg(self.path());
         command

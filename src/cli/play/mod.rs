@@ -1,19 +1,19 @@
 //! `onesided play rma|collective`.
 
 mod args;
+mod describe;
 mod recording;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT, Version};
+use onesided::analysis::{RunSummary, Version};
 use onesided::claim::{BitBoard, Board, SlotBoard};
 use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
 use onesided::report;
 use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, Library, Mpi, Rank, ThreadLevel};
-use onesided::trace::{Clocks, RUN_FORMAT, RecordLayer, RunInfo, TracerCost};
+use onesided::trace::{RecordLayer, RunInfo};
 
 pub(super) use args::Play;
 use args::{ClaimWith, GameArgs, PlayVersion};
@@ -197,91 +197,6 @@ impl Play {
         match self.version {
             PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(claim_with.name())),
             PlayVersion::Collective { .. } => (Version::Collective, None),
-        }
-    }
-
-    /// What `run.json` says, as far as it is known before the clocks are.
-    fn run_info(
-        &self,
-        run_id: String,
-        series: &Series,
-        world: &Comm<'_>,
-        library: &Library,
-    ) -> RunInfo {
-        let (version, claim_with) = self.version();
-        let args = std::env::args_os();
-        RunInfo {
-            format: RUN_FORMAT.into(),
-            onesided: env!("CARGO_PKG_VERSION").into(),
-            run_id,
-            version,
-            claim_with,
-            command: args.map(|arg| arg.to_string_lossy().into()).collect(),
-            started: recording::now_in_words(),
-            ended: None,
-            ranks: world.size().unsigned_abs(),
-            home: HOME.unsigned_abs(),
-            digits: series.n_digits,
-            games: series.n_games,
-            seed: series.seed,
-            think: self.game().think_in_words(),
-            mpi_library: library.to_string(),
-            progress: "library".into(),
-            hosts: Vec::new(),
-            clocks: Clocks::one("", 0),
-            tracer: TracerCost::default(),
-        }
-    }
-
-    fn summarise(
-        &self,
-        series: &Series,
-        library: &Library,
-        results: Results,
-        hosts: &[Vec<u8>],
-    ) -> RunSummary {
-        let (version, claim_with) = self.version();
-        let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
-        let per_rank: Vec<RankSummary> = (0u32..)
-            .zip(results.per_rank.iter().zip(hosts))
-            .map(|(rank, (sums, host))| RankSummary {
-                rank,
-                host: String::from_utf8_lossy(host).into_owned(),
-                guesses: sums.guesses,
-                points: sums.points,
-                think_s: seconds(sums.think_ns),
-                operations: sums.operations,
-                operation_s: seconds(sums.operation_ns),
-                play_s: seconds(sums.play_ns),
-            })
-            .collect();
-        let one_game = results.n_games == 1;
-        let first = |(&digit, ranks): (&u32, &Vec<u32>)| (digit, ranks[0]);
-        let doubles: BTreeMap<u32, Vec<u32>> = results
-            .scored
-            .iter()
-            .filter(|(_, ranks)| ranks.len() > 1)
-            .map(|(d, r)| (*d, r.clone()))
-            .collect();
-        RunSummary {
-            format: SUMMARY_FORMAT.into(),
-            onesided: env!("CARGO_PKG_VERSION").into(),
-            version,
-            claim_with,
-            ranks: per_rank.len() as u32,
-            digits: series.n_digits,
-            games: results.n_games,
-            seed: series.seed,
-            think: self.game().think_in_words(),
-            mpi_library: library.to_string(),
-            wall_s: seconds(results.wall_ns),
-            time_to_complete_s: seconds(results.to_complete_ns),
-            points_total: per_rank.iter().map(|rank| rank.points).sum(),
-            double_scores: results.double_scores,
-            rounds: (version == Version::Collective).then(|| per_rank[0].operations),
-            claimed: one_game.then(|| results.scored.iter().map(first).collect()),
-            double_scored: (one_game && !doubles.is_empty()).then_some(doubles),
-            per_rank,
         }
     }
 }

@@ -1,15 +1,14 @@
 //! `onesided compare RUN [RUN…]`.
 
+mod condition;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use onesided::analysis::{
-    Expression, Findings, Group, METRICS, Name, Row, Waterfall, differences, group_rows, metric,
-    read_run,
-};
+use condition::{Condition, fail_if, names_in_words};
+use onesided::analysis::{Findings, Group, Row, Waterfall, differences, group_rows, read_run};
 use onesided::report;
-use onesided::trace::Version;
 use serde::Serialize;
 
 use super::{Failure, print, print_json};
@@ -23,7 +22,7 @@ pub(super) struct Compare {
     /// A run: a folder of `onesided play --trace`, a document of `onesided play --format json`, or the
     /// saved output of the original Python program. One is analysed, two are compared; of several, those
     /// of one version are repetitions
-    #[arg(required_unless_present = "group")]
+    #[arg(required_unless_present_any = ["group", "fail_if"])]
     runs: Vec<PathBuf>,
     /// Repetitions of one run, such as rma=runs/rma-*; the pattern may also be a single path. Several
     /// with one name add up
@@ -33,7 +32,7 @@ pub(super) struct Compare {
     #[arg(long, value_enum, default_value = "text")]
     format: CompareFormat,
     /// Exit code 3 if this holds of any run, such as 'double_scores>0', 'serialisation_efficiency<0.5'
-    /// or 'collective.wall_s / rma.wall_s < 2'; `--fail-if help` lists the names
+    /// or 'collective.wall_s / rma.wall_s < 2'; `compare --fail-if help` lists the names
     #[arg(long, value_name = "EXPR")]
     fail_if: Vec<Condition>,
 }
@@ -69,27 +68,6 @@ impl FromStr for NamedPattern {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Condition {
-    text: String,
-    expression: Option<Expression>,
-}
-
-impl FromStr for Condition {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expression = match text {
-            "help" => None,
-            _ => Some(Expression::parse(text).map_err(|error| error.to_string())?),
-        };
-        Ok(Condition {
-            text: text.into(),
-            expression,
-        })
-    }
-}
-
 /// The JSON document of a comparison.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
@@ -113,12 +91,11 @@ enum Compared {
 
 impl Compare {
     pub(super) fn run(self) -> Result<(), Failure> {
-        if self
-            .fail_if
-            .iter()
-            .any(|condition| condition.expression.is_none())
-        {
+        if self.fail_if.iter().any(Condition::asks_for_help) {
             return print(&names_in_words());
+        }
+        if self.runs.is_empty() && self.group.is_empty() {
+            return Err(Failure::Usage("name at least one run to compare".into()));
         }
         let compared = self.read()?;
         match self.format {
@@ -126,7 +103,7 @@ impl Compare {
             CompareFormat::Json => print_json(&compared.document())?,
             CompareFormat::Csv => print(&compared.csv())?,
         }
-        compared.fail_if(&self.fail_if)
+        fail_if(&self.fail_if, &compared.runs())
     }
 
     fn read(&self) -> Result<Compared, Failure> {
@@ -275,116 +252,4 @@ impl Compared {
             }
         }
     }
-
-    /// The failure if a condition holds of a run, or cannot be told of any.
-    fn fail_if(&self, conditions: &[Condition]) -> Result<(), Failure> {
-        let mut failures = Vec::new();
-        for Condition { text, expression } in conditions {
-            let Some(expression) = expression else {
-                continue;
-            };
-            let names = expression.names();
-            for name in &names {
-                self.check_name(text, name)?;
-            }
-            let mut told = false;
-            for (label, run) in self.runs() {
-                let holds = expression.holds(&mut |name| self.value(name, run));
-                told |= holds.is_some();
-                if holds == Some(true) {
-                    let of_one = names.iter().any(|name| name.qualifier.is_none());
-                    let whose = if of_one {
-                        format!(" of {label} ({})", run.path)
-                    } else {
-                        String::new()
-                    };
-                    failures.push(format!("{text} holds{whose}{}", self.values(&names, run)));
-                    if !of_one {
-                        break;
-                    }
-                }
-            }
-            if !told {
-                return Err(Failure::Usage(format!(
-                    "--fail-if '{text}': not known of any of these runs{}",
-                    self.runs()
-                        .first()
-                        .map_or(String::new(), |(_, run)| self.values(&names, run))
-                )));
-            }
-        }
-        match failures.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::Condition(failures.join("\nonesided: "))),
-        }
-    }
-
-    fn check_name(&self, text: &str, name: &Name) -> Result<(), Failure> {
-        let usage = |why: String| Err(Failure::Usage(format!("--fail-if '{text}': {why}")));
-        if metric(&name.metric).is_none() {
-            let known: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-            return usage(format!(
-                "there is no number '{}'; there are {}",
-                name.metric,
-                known.join(", ")
-            ));
-        }
-        match &name.qualifier {
-            Some(qualifier) if self.runs_called(qualifier).is_empty() => usage(format!(
-                "no run is called '{qualifier}' (a minus needs blanks around it)"
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// The runs of this name: their label, their group, or `rma` and `collective` for their version.
-    fn runs_called(&self, qualifier: &str) -> Vec<&Findings> {
-        let is_called = |label: &str, run: &Findings| {
-            let version = match run.setup.version {
-                Some(Version::Rma) => "rma",
-                Some(Version::Collective) => "collective",
-                None => "log",
-            };
-            label == qualifier || version == qualifier
-        };
-        let runs = self.runs().into_iter();
-        runs.filter(|(label, run)| is_called(label, run))
-            .map(|(_, run)| run)
-            .collect()
-    }
-
-    /// The number that a name stands for: of this run, or the median of those it names.
-    fn value(&self, name: &Name, run: &Findings) -> Option<f64> {
-        let metric = metric(&name.metric)?;
-        let Some(qualifier) = &name.qualifier else {
-            return metric.of(run);
-        };
-        let sample = self
-            .runs_called(qualifier)
-            .into_iter()
-            .map(|run| metric.of(run));
-        let sample: Option<Vec<f64>> = sample.collect();
-        onesided::analysis::Spread::of(&sample?).map(|spread| spread.median)
-    }
-
-    fn values(&self, names: &[Name], run: &Findings) -> String {
-        let values = names.iter().map(|name| match self.value(name, run) {
-            Some(value) => format!("{name} = {value}"),
-            None => format!("{name} is unknown"),
-        });
-        format!(": {}", values.collect::<Vec<_>>().join(", "))
-    }
-}
-
-/// `--fail-if help`.
-fn names_in_words() -> String {
-    let lines = METRICS
-        .iter()
-        .map(|metric| format!("  {:<26} {}\n", metric.name, metric.what));
-    format!(
-        "Conditions compare numbers of a run, with + - * /, < <= > >= == !=, and, or, not and parentheses.\n\
-         50ms, 2s, 10% are numbers too. A name may say whose number it is: rma.wall_s, collective.wall_s.\n\n\
-         {}",
-        lines.collect::<String>()
-    )
 }
