@@ -59,7 +59,7 @@ pub struct RankFindings {
     /// Time thinking.
     pub useful_ns: Option<u64>,
     /// Time in operations, waiting for others. Collective: until the last rank had entered the
-    /// allreduce. One-sided: until the home rank came back into MPI.
+    /// allreduce. One-sided: while the home rank was outside MPI, where it came back before the end.
     pub wait_ns: Option<u64>,
     /// Time in operations that is not waiting.
     pub operation_ns: Option<u64>,
@@ -99,11 +99,11 @@ pub struct Efficiency {
 /// One-sided operations and the home rank's absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Stalls {
-    /// Operations of other ranks that began while the home rank was outside MPI.
+    /// Operations of other ranks that were under way while the home rank was outside MPI.
     pub n_home_away: u64,
     /// Those of them that ended only after it had come back.
     pub n_stalled: u64,
-    /// How long these waited for it.
+    /// How long these were under way while it was away.
     pub stall_ns: u64,
     /// The longest of these waits.
     pub max_ns: u64,

@@ -69,11 +69,11 @@ metrics! {
     price_of_lockstep: "times longer for the same work", |run| run.efficiency.map(|e| e.price_of_lockstep);
     lockstep: "1 where guesses + points is the same on all ranks, else 0",
         |run| run.lockstep.as_ref().map(|lockstep| f64::from(u8::from(lockstep.holds)));
-    home_away: "operations begun while the home rank was outside MPI",
+    home_away: "operations under way while the home rank was outside MPI",
         |run| run.stalls.map(|stalls| stalls.n_home_away as f64);
-    stalls: "those of them that waited for it", |run| run.stalls.map(|stalls| stalls.n_stalled as f64);
-    stall_s: "how long these waited", |run| run.stalls.map(|stalls| seconds(stalls.stall_ns));
-    stall_max_s: "the longest of these waits", |run| run.stalls.map(|stalls| seconds(stalls.max_ns));
+    stalls: "those of them that ended only after it had come back", |run| run.stalls.map(|stalls| stalls.n_stalled as f64);
+    stall_s: "how long these were under way while it was away", |run| run.stalls.map(|stalls| seconds(stalls.stall_ns));
+    stall_max_s: "the longest of these times", |run| run.stalls.map(|stalls| seconds(stalls.max_ns));
     operation_p50_s: "median operation, waiting included", |run| run.latency.map(|l| seconds(l.p50_ns));
     operation_p90_s: "90th percentile", |run| run.latency.map(|l| seconds(l.p90_ns));
     operation_p99_s: "99th percentile", |run| run.latency.map(|l| seconds(l.p99_ns));

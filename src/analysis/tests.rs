@@ -176,7 +176,7 @@ fn a_one_sided_run_is_what_a_hand_computes() {
     assert_eq!(findings.wall_ns, Some(103));
     assert_eq!(findings.complete_ns, Some(74));
     let stalls = Stalls {
-        n_home_away: 3, // rank 1's two claims, and rank 2's look from 1053 to 1090
+        n_home_away: 4, // from 1000 to 1050 and from 1052 to 1100: all of ranks 1 and 2
         n_stalled: 1,
         stall_ns: 30,
         max_ns: 30,
@@ -196,6 +196,20 @@ fn a_one_sided_run_is_what_a_hand_computes() {
     let efficiency = findings.efficiency.unwrap();
     assert_eq!(efficiency.serialisation, 1.0, "one game: nobody is in step");
     assert!(findings.lockstep.is_none() && findings.notes.is_empty());
+}
+
+/// As on MPICH 4.0.2, where an operation takes two visits of the home rank to MPI.
+#[test]
+fn an_operation_that_outlasts_two_absences_waited_for_both() {
+    let (run, mut records) = one_sided();
+    let last = &mut records[1][2];
+    last.end_ns = 1101; // from 1020: 30 of the first absence, and all 48 of the second
+    records[1].truncate(3);
+    let stalls = analyse_records(&run, &records).stalls.unwrap();
+    assert_eq!(
+        (stalls.n_stalled, stalls.stall_ns, stalls.max_ns),
+        (1, 78, 78)
+    );
 }
 
 #[test]

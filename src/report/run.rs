@@ -224,13 +224,13 @@ pub(super) fn checks(run: &Findings) -> String {
         line(
             "progress",
             match (stalls.n_home_away, stalls.n_stalled) {
-                (0, _) => "no operation began while the home rank was outside MPI".into(),
-                (away, 0) => format!(
-                    "all {away} operations begun while the home rank was outside MPI ended meanwhile"
-                ),
+                (0, _) => "no operation met the home rank outside MPI".into(),
+                (away, 0) => {
+                    format!("{away} operations met the home rank outside MPI, and none waited")
+                }
                 (away, stalled) => format!(
-                    "{stalled} of {away} operations begun while the home rank was outside MPI waited for \
-                 it, {} in all, {} at most",
+                    "{stalled} of {away} operations that met the home rank outside MPI ended only \
+                     after it had come back: {} in all, {} at most",
                     known(Some(stalls.stall_ns)),
                     known(Some(stalls.max_ns))
                 ),

@@ -54,7 +54,11 @@ fn reason(run: &Findings) -> Option<String> {
     let share = percent(wait_ns as f64 / play_ns as f64);
     let rank = waited.rank;
     if run.setup.version == Some(Version::Rma) {
-        let share_of_all = percent(metric("wait_share")?.of(run)?);
+        let share_of_all = metric("wait_share")?.of(run)?;
+        if share_of_all < SPEAKS_OF {
+            return without_waits(run);
+        }
+        let share_of_all = percent(share_of_all);
         return Some(format!(
             "{share_of_all} of all ranks' time went into waiting for the home rank to come back into \
              MPI, most of it rank {rank}'s ({share} of its time)"
@@ -83,12 +87,15 @@ fn reason(run: &Findings) -> Option<String> {
     ))
 }
 
+/// Waiting of a smaller share of all time is nothing to speak of in a verdict.
+const SPEAKS_OF: f64 = 0.01;
+
 /// Where waiting is not known: time in operations. And where there was none: that.
 fn without_waits(run: &Findings) -> Option<String> {
     if run.source == Source::Trace {
         let useful = percent(run.efficiency?.parallel);
         return Some(format!(
-            "nobody waited, {useful} of all ranks' time was thinking"
+            "{useful} of all ranks' time was thinking, next to none waiting"
         ));
     }
     let share = |rank: &crate::analysis::RankFindings| {
