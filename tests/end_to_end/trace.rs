@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use onesided::analysis::{Findings, Source, read_run};
+use onesided::rma::Family;
 use onesided::trace::{Kind, Record, Trace};
 use serde_json::Value;
 
@@ -168,6 +169,27 @@ fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
         "{ratio}: {:#?}",
         run.per_rank
     );
+}
+
+/// The home rank thinks 20 times as long as the other. MPICH 4.0.2 makes no progress meanwhile, the
+/// other libraries do on one node; the trace tells them apart.
+#[test]
+fn claims_that_wait_for_the_home_rank_are_told_from_those_that_do_not() {
+    let folder = scratch();
+    let args = "rma --think 5ms --straggler 0=100ms --seed 3";
+    record(2, folder.path(), args);
+    let run = findings(folder.path());
+    let stalls = run.stalls.unwrap();
+    assert!(stalls.n_home_away >= 10, "{stalls:?}");
+    let library = onesided::rma::library().unwrap();
+    if library.family == Family::Mpich && library.version[..2] == [4, 0] {
+        assert!(stalls.n_stalled * 2 > stalls.n_home_away, "{stalls:?}");
+        let share = stalls.stall_ns as f64 / run.per_rank[1].play_ns.unwrap() as f64;
+        assert!(share > 0.5, "{share} of rank 1's time: {stalls:?}");
+    } else {
+        // Some may: a rank that has lost its core for a while looks the same.
+        assert!(stalls.n_stalled * 5 < stalls.n_home_away, "{stalls:?}");
+    }
 }
 
 #[test]
