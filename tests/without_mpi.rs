@@ -11,35 +11,46 @@ fn onesided(args: &[&str]) -> Output {
         .expect("the program starts")
 }
 
+fn compare(a: &str, b: &str) -> String {
+    let output = onesided(&["compare", a, b]);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+const ONE_SIDED: &str = "tests/golden/rma.json";
+const COLLECTIVE: &str = "tests/golden/collective.json";
+
 /// Documents of a real run (Open MPI 4.1.4, four ranks) read as they did when they were made.
 #[test]
 fn two_runs_are_compared() {
-    let output = onesided(&[
-        "compare",
-        "tests/golden/rma.json",
-        "tests/golden/collective.json",
-    ]);
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("text");
+    let text = compare(ONE_SIDED, COLLECTIVE);
     assert_eq!(text, include_str!("golden/compare.txt"));
-    let swapped = onesided(&[
-        "compare",
-        "tests/golden/collective.json",
-        "tests/golden/rma.json",
-    ]);
-    assert_eq!(swapped.stdout, text.as_bytes(), "in either order");
+    let swapped = compare(COLLECTIVE, ONE_SIDED);
+    let verdict = |text: &str| text.lines().next().map(str::to_owned);
+    assert_eq!(verdict(&swapped), verdict(&text), "in either order");
 }
 
 #[test]
-fn two_runs_of_one_version_are_refused() {
-    let output = onesided(&["compare", "tests/golden/rma.json", "tests/golden/rma.json"]);
+fn a_run_is_compared_with_another_of_its_version() {
+    let text = compare(ONE_SIDED, ONE_SIDED);
+    let verdict = "first took 241 ms where second took 241 ms, about as long: ";
+    assert!(text.starts_with(verdict), "{text}");
+}
+
+#[test]
+fn runs_of_different_games_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = folder.path().join("other.json");
+    let text = include_str!("golden/rma.json").replace("\"digits\": 9", "\"digits\": 99");
+    std::fs::write(&other, text).expect("a file");
+    let output = onesided(&["compare", COLLECTIVE, other.to_str().expect("a path")]);
     let message = String::from_utf8(output.stderr).expect("text");
     assert_eq!(
         (output.status.code(), message.lines().count()),
         (Some(2), 1),
         "{message}"
     );
-    assert!(message.contains("both runs are one-sided"), "{message}");
+    assert!(message.contains("number of digits (9 and 99)"), "{message}");
 }
 
 #[cfg(not(feature = "mpi"))]

@@ -1,5 +1,6 @@
 //! From records to findings, as a stream: memory grows with ranks and digits, and not with records.
 
+use super::add;
 use super::findings::{
     DoubleScore, Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source,
 };
@@ -66,19 +67,20 @@ struct Analysis<'run, S> {
 
 /// Who scored what in a game.
 struct Scores {
-    /// For each digit who scored it first.
-    first: Vec<Option<u32>>,
+    /// For each digit in which game it was scored last, and by whom first in that game. Games are not
+    /// cleared up after: a game of few records takes no time that grows with the digits.
+    first: Vec<Option<(u32, u32)>>,
     doubles: Vec<DoubleScore>,
     n_doubles: u64,
 }
 
 impl Scores {
     fn won(&mut self, game: u32, rank: u32, digit: u32) {
-        let Some(first) = self.first.get_mut(digit as usize) else {
+        let Some(slot) = self.first.get_mut(digit as usize) else {
             return;
         };
-        let Some(first) = *first else {
-            *first = Some(rank);
+        let Some((_, first)) = slot.filter(|&(in_game, _)| in_game == game) else {
+            *slot = Some((game, rank));
             return;
         };
         self.n_doubles += 1;
@@ -86,14 +88,18 @@ impl Scores {
             .doubles
             .iter()
             .rposition(|double| (double.game, double.digit) == (game, digit));
-        if let Some(index) = known {
-            self.doubles[index].ranks.push(rank);
-        } else if self.doubles.len() < MAX_KEPT {
-            self.doubles.push(DoubleScore {
-                game,
-                digit,
-                ranks: vec![first, rank],
-            });
+        let double = match known {
+            Some(index) => &mut self.doubles[index],
+            None if self.doubles.len() == MAX_KEPT => return,
+            None => {
+                let ranks = vec![first];
+                self.doubles.push(DoubleScore { game, digit, ranks });
+                self.doubles.last_mut().expect("one was pushed")
+            }
+        };
+        // Each rank once, in order: broken records score again and again.
+        if let Err(place) = double.ranks.binary_search(&rank) {
+            double.ranks.insert(place, rank);
         }
     }
 }
@@ -162,16 +168,19 @@ impl<'run, S: Stream> Analysis<'run, S> {
             }
         }
         let longest = self.ranks.iter().map(|rank| rank.game.useful_ns).max();
-        self.critical_ns += longest.unwrap_or(0);
+        add(&mut self.critical_ns, longest.unwrap_or(0));
     }
 
     fn collective_game(&mut self, game: u32) {
+        // What ranks thought whose records end before the allreduce that was to follow.
+        let mut cut_off_ns = 0;
         loop {
             self.arrivals.clear();
             self.operations.clear();
             for rank in &mut self.ranks {
                 let useful_before_ns = rank.game.useful_ns;
                 let Some(record) = rank.next_operation(game) else {
+                    cut_off_ns = rank.take_useful_ns(useful_before_ns).max(cut_off_ns);
                     continue;
                 };
                 let (enter, exit) = (
@@ -188,6 +197,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
                 self.operations.push(record);
             }
             if self.arrivals.is_empty() {
+                add(&mut self.rounds.critical_think_ns, cut_off_ns);
                 return;
             }
             // Where a rank's records are missing, it is not known when it came: those of the others
@@ -208,8 +218,8 @@ impl<'run, S: Stream> Analysis<'run, S> {
     fn end_game(&mut self, game: u32) {
         let wall_ns = self.ranks.iter().map(|rank| rank.game.play_ns()).max();
         let complete_ns = self.ranks.iter().map(|rank| rank.game.last_win_ns()).max();
-        self.wall_ns += wall_ns.unwrap_or(0);
-        self.complete_ns += complete_ns.unwrap_or(0);
+        add(&mut self.wall_ns, wall_ns.unwrap_or(0));
+        add(&mut self.complete_ns, complete_ns.unwrap_or(0));
         let complete = self.ranks.iter().all(|rank| rank.game.finished.is_some());
         self.complete_games += u64::from(complete);
         if complete && self.run.version == Version::Collective {
@@ -230,7 +240,6 @@ impl<'run, S: Stream> Analysis<'run, S> {
         if let Some(order) = &mut self.order {
             order.end_game(game, complete);
         }
-        self.scores.first.fill(None);
     }
 
     fn check_lockstep(&mut self, game: u32) {
@@ -263,7 +272,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
         });
         let recorded = Recorded {
             records: self.ranks.iter().map(|rank| rank.n_taken).sum(),
-            dropped: dropped.sum(),
+            dropped: dropped.fold(0, u64::saturating_add),
             incomplete_ranks: ends.iter().filter(|end| !end.is_complete()).count() as u64,
             complete_games: self.complete_games,
             record_cost_ns: run.tracer.record_ns,

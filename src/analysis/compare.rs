@@ -51,7 +51,10 @@ impl Waterfall {
         Some(Waterfall {
             parts: parts?,
             ranks,
-            total_ns: (a.wall_ns? * ranks.0, b.wall_ns? * ranks.1),
+            total_ns: (
+                a.wall_ns?.saturating_mul(ranks.0),
+                b.wall_ns?.saturating_mul(ranks.1),
+            ),
         })
     }
 

@@ -46,8 +46,8 @@ macro_rules! metrics {
 metrics! {
     wall_s: "how long it took", |run| run.wall_ns.map(seconds);
     complete_s: "until all digits were claimed", |run| run.complete_ns.map(seconds);
-    guesses: "guesses of all ranks", |run| Some(run.per_rank.iter().map(|r| r.guesses).sum::<u64>() as f64);
-    points: "points of all ranks", |run| Some(run.per_rank.iter().map(|r| r.points).sum::<u64>() as f64);
+    guesses: "guesses of all ranks", |run| Some(run.per_rank.iter().map(|r| r.guesses as f64).sum());
+    points: "points of all ranks", |run| Some(run.per_rank.iter().map(|r| r.points as f64).sum());
     double_scores: "points beyond one a digit", |run| run.double_scores.map(|n| n as f64);
     rounds: "allreduces of every rank", |run| run.rounds.map(|n| n as f64);
     useful_s: "thinking", |run| sum_s(run, |r| r.useful_ns);

@@ -64,17 +64,27 @@ pub enum Method {
     CompareAndSwap,
 }
 
-/// Checks claims game by game. Memory is bounded by the digits of a game.
+/// Checks claims game by game. Memory is bounded by the digits of a game, and work by its claims.
 #[derive(Debug)]
 pub struct OrderCheck {
     method: Method,
     /// Whether a guess of 0 shows word 0.
     has_one_word: bool,
     words: Vec<Levels>,
+    /// What of the others this game has touched: words, digits won, digits lost.
+    touched: Touched,
     winners: Vec<Option<Witness>>,
     /// Compare-and-swap: for each digit the loser that ended first.
     first_loser: Vec<Option<Witness>>,
     order: Order,
+}
+
+/// What is to be checked and forgotten at the end of a game.
+#[derive(Debug, Default)]
+struct Touched {
+    words: Vec<usize>,
+    won: Vec<usize>,
+    lost: Vec<usize>,
 }
 
 /// What claims of one word saw, by how many digits were claimed then.
@@ -82,6 +92,7 @@ pub struct OrderCheck {
 struct Levels {
     /// `[n]`: the claims that saw n digits. Empty until the first claim.
     levels: Vec<Option<Level>>,
+    is_touched: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +113,7 @@ impl OrderCheck {
             method,
             has_one_word: n_words == 1,
             words: (0..n_words).map(|_| Levels::default()).collect(),
+            touched: Touched::default(),
             winners: vec![None; per_digit],
             first_loser: vec![
                 None;
@@ -121,14 +133,14 @@ impl OrderCheck {
         self.order.n_claims += 1;
         let digit = claim.digit as usize;
         if claim.won {
-            let before = self.winners.get_mut(digit).map(|slot| slot.replace(claim));
-            match before {
-                Some(None) if digit > 0 => {}
+            let slot = self.winners.get_mut(digit).filter(|_| digit > 0);
+            match slot.map(|slot| slot.replace(claim)) {
+                Some(None) => self.touched.won.push(digit),
                 Some(Some(other)) => {
                     let what = format!("two claims won digit {digit}");
                     self.violate(game, what, &[other, claim]);
                 }
-                _ => self.violate(game, format!("a claim won {digit}, no digit"), &[claim]),
+                None => self.violate(game, format!("a claim won {digit}, no digit"), &[claim]),
             }
         }
         match self.method {
@@ -141,7 +153,11 @@ impl OrderCheck {
                     let what = format!("two claims saw different owners of digit {digit}");
                     self.violate(game, what, &[other, claim]);
                 }
-                Some(slot) => *slot = Some(claim),
+                Some(slot) => {
+                    if slot.replace(claim).is_none() {
+                        self.touched.lost.push(digit);
+                    }
+                }
                 None => self.violate(game, format!("a claim of {digit}, no digit"), &[claim]),
             },
         }
@@ -164,6 +180,10 @@ impl OrderCheck {
         };
         if word.levels.is_empty() {
             word.levels.resize(65, None);
+        }
+        if !word.is_touched {
+            word.is_touched = true;
+            self.touched.words.push(index);
         }
         let mut different = None;
         match &mut word.levels[claim.word.count_ones() as usize] {
@@ -198,16 +218,23 @@ impl OrderCheck {
 
     /// Ends `game`: checks it and forgets it. `complete`: all claims of all ranks were added.
     pub fn end_game(&mut self, game: u32, complete: bool) {
-        for index in 0..self.words.len() {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.words.sort_unstable();
+        touched.lost.sort_unstable();
+        for index in touched.words.drain(..) {
             self.check_word(game, index, complete);
             self.words[index].levels.fill(None);
+            self.words[index].is_touched = false;
         }
-        for digit in 0..self.first_loser.len() {
+        for digit in touched.lost.drain(..) {
             if let Some(loser) = self.first_loser[digit].take() {
                 self.check_loser(game, digit, loser, complete);
             }
         }
-        self.winners.fill(None);
+        for digit in touched.won.drain(..) {
+            self.winners[digit] = None;
+        }
+        self.touched = touched;
     }
 
     fn check_word(&mut self, game: u32, index: usize, complete: bool) {

@@ -1,5 +1,6 @@
 //! One rank's records, game by game, and where its time went.
 
+use super::add;
 use crate::trace::{End, Kind, Outcome, Reading, Record, Records};
 
 /// Records in the order in which they happened, and why they end.
@@ -20,7 +21,8 @@ impl Stream for std::vec::IntoIter<Record> {
     }
 }
 
-/// Sums over games. Times in nanoseconds; `useful + wait + operation + tracer` is `play`.
+/// Sums over games. Times in nanoseconds; `useful + wait + operation + tracer` is `play`, which fits
+/// 64 bits: records of a rank follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct RankSums {
     pub(super) guesses: u64,
@@ -198,7 +200,7 @@ impl<S: Stream> Rank<S> {
         self.sums.points += game.points;
         self.sums.operations += game.operations;
         self.sums.play_ns += game.play_ns();
-        self.sums.idle_ns += wall_ns - game.play_ns();
+        add(&mut self.sums.idle_ns, wall_ns - game.play_ns());
         game
     }
 }

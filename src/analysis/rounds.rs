@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+use super::add;
+
 /// With more ranks than this, who waited for whom is not kept: it takes ranks² numbers.
 const MAX_RANKS_OF_MATRIX: usize = 1024;
 
@@ -100,7 +102,8 @@ impl Rounds {
         let (last_rank, last_enter_ns) = (last.rank as usize, last.enter_ns);
         let shortest_ns = arrivals.iter().map(Arrival::stay_ns).min().unwrap_or(0);
         self.n_rounds += 1;
-        self.critical_think_ns += arrivals.iter().map(|a| a.think_ns).max().unwrap_or(0);
+        let longest_ns = arrivals.iter().map(|a| a.think_ns).max().unwrap_or(0);
+        add(&mut self.critical_think_ns, longest_ns);
         let (mut total_ns, mut violated) = (0, false);
         for arrival in arrivals {
             let until_ns = match arrival.exit_ns < last_enter_ns {
@@ -114,18 +117,20 @@ impl Rounds {
             let wait_ns = until_ns.saturating_sub(arrival.enter_ns);
             let rank = arrival.rank as usize;
             let sums = &mut self.waits[rank];
-            sums.wait_ns += wait_ns;
-            sums.clock_free_ns += arrival.stay_ns() - shortest_ns;
+            add(&mut sums.wait_ns, wait_ns);
+            add(&mut sums.clock_free_ns, arrival.stay_ns() - shortest_ns);
             if rank != last_rank {
-                sums.error_ns += arrival.error_ns + last.error_ns;
+                add(&mut sums.error_ns, arrival.error_ns);
+                add(&mut sums.error_ns, last.error_ns);
             }
-            total_ns += wait_ns;
+            add(&mut total_ns, wait_ns);
             if !self.waited_for.is_empty() {
-                self.waited_for[rank * self.waits.len() + last_rank] += wait_ns;
+                let pair = rank * self.waits.len() + last_rank;
+                add(&mut self.waited_for[pair], wait_ns);
             }
             self.waited.push(wait_ns);
         }
-        self.blame[last_rank].last_ns += total_ns;
+        add(&mut self.blame[last_rank].last_ns, total_ns);
         self.share(arrivals, violated);
         &self.waited
     }
@@ -138,35 +143,34 @@ impl Rounds {
         self.order
             .sort_unstable_by_key(|&i| (arrivals[i as usize].enter_ns, arrivals[i as usize].rank));
         let arrival = |position: usize| &arrivals[self.order[position] as usize];
-        let (mut per_absent_ns, mut left_over_ns) = (0, 0);
+        let (mut per_absent_ns, mut left_over_ns) = (0u64, 0);
         for position in 1..n {
             // Between this arrival and the one before, so many were there and waited.
             let (from_ns, to_ns) = (arrival(position - 1).enter_ns, arrival(position).enter_ns);
             let gap_ns = match violated {
-                false => (to_ns - from_ns) * position as u64,
-                true => (0..position)
-                    .map(|waiting| {
-                        let left_ns = arrival(waiting).exit_ns.clamp(from_ns, to_ns);
-                        left_ns - from_ns
-                    })
-                    .sum(),
+                false => (to_ns - from_ns).saturating_mul(position as u64),
+                true => (0..position).fold(0, |sum_ns: u64, waiting| {
+                    let left_ns = arrival(waiting).exit_ns.clamp(from_ns, to_ns);
+                    sum_ns.saturating_add(left_ns - from_ns)
+                }),
             };
             // In whole nanoseconds; what cannot be shared is the last arriver's.
             let n_absent = (n - position) as u64;
-            per_absent_ns += gap_ns / n_absent;
+            add(&mut per_absent_ns, gap_ns / n_absent);
             left_over_ns += gap_ns % n_absent;
-            self.blame[arrival(position).rank as usize].fair_ns += per_absent_ns;
+            let blame = &mut self.blame[arrival(position).rank as usize];
+            add(&mut blame.fair_ns, per_absent_ns);
             if position == n - 1 {
-                let last = &mut self.blame[arrival(position).rank as usize];
-                last.fair_ns += left_over_ns;
-                last.fixable_ns += gap_ns;
+                add(&mut blame.fair_ns, left_over_ns);
+                add(&mut blame.fixable_ns, gap_ns);
             }
         }
     }
 
     /// All waiting.
     pub fn total_wait_ns(&self) -> u64 {
-        self.waits.iter().map(|wait| wait.wait_ns).sum()
+        let waits = self.waits.iter().map(|wait| wait.wait_ns);
+        waits.fold(0, u64::saturating_add)
     }
 }
 

@@ -6,7 +6,7 @@ use super::analyse::analyse_trace;
 use super::findings::{DoubleScore, Findings, Lockstep, RankFindings, Setup, Source};
 use super::log::GameLog;
 use super::summary::RunSummary;
-use crate::trace::Version;
+use crate::trace::{Version, read_up_to};
 
 /// Largest document or log that is read.
 const MAX_FILE_BYTES: u64 = 1 << 28;
@@ -17,17 +17,15 @@ const MAX_FILE_BYTES: u64 = 1 << 28;
 /// # Errors
 /// Why nothing can be said of it, in one line for the user.
 pub fn read_run(path: &Path) -> Result<Findings, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if metadata.is_dir() {
+    // Reasons quote what they are about, whatever is in it.
+    read(path).map_err(|why| why.replace(char::is_control, " "))
+}
+
+fn read(path: &Path) -> Result<Findings, String> {
+    if path.is_dir() {
         return analyse_trace(path);
     }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(format!(
-            "it has {} bytes, too many for a summary or a log",
-            metadata.len()
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = read_up_to(MAX_FILE_BYTES, path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     let mut findings = match text.trim_start().starts_with('{') {
         true => of_summary(&RunSummary::from_json(&text)?),
@@ -169,7 +167,10 @@ fn nothing(source: Source) -> Findings {
 }
 
 fn lockstep_of(run: &RunSummary) -> Lockstep {
-    let steps = |index: usize| run.per_rank[index].guesses + run.per_rank[index].points;
+    let steps = |index: usize| {
+        let rank = &run.per_rank[index];
+        rank.guesses.saturating_add(rank.points)
+    };
     let first = steps(0);
     let deviating = (1..run.per_rank.len()).find(|&index| steps(index) != first);
     let deviation = deviating.map(|rank| {

@@ -1,5 +1,6 @@
 //! Progress stalls: one-sided operations that wait until the home rank comes back into MPI.
 
+use super::add;
 use super::findings::Stalls;
 use super::rank::Stream;
 use crate::trace::{Kind, Moment, Reading, Record, RunInfo};
@@ -59,8 +60,9 @@ impl<S: Stream> StallCheck<S> {
                     break;
                 }
                 if begin.ns < back.ns {
-                    stall_ns += back.ns - begin.ns.max(left.ns);
-                    error_ns += begin.error_ns + back.error_ns;
+                    add(&mut stall_ns, back.ns - begin.ns.max(left.ns));
+                    add(&mut error_ns, begin.error_ns);
+                    add(&mut error_ns, back.error_ns);
                 }
             }
             let is_think = |record: &Record| record.kind == Kind::Think;
@@ -73,9 +75,9 @@ impl<S: Stream> StallCheck<S> {
         self.stalls.n_home_away += u64::from(met);
         if stall_ns > 0 {
             self.stalls.n_stalled += 1;
-            self.stalls.stall_ns += stall_ns;
+            add(&mut self.stalls.stall_ns, stall_ns);
             self.stalls.max_ns = self.stalls.max_ns.max(stall_ns);
-            self.stalls.error_ns += error_ns;
+            add(&mut self.stalls.error_ns, error_ns);
         }
         stall_ns
     }

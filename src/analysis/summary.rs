@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::Version;
+use crate::trace::{Version, check_format};
 
 /// The JSON Schema (2020-12) of a [`RunSummary`] document.
 pub const SCHEMA: &str = include_str!("summary.schema.json");
@@ -82,30 +82,16 @@ impl RunSummary {
     /// # Errors
     /// What is wrong with it, in one line for the user.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| format!("not a JSON document ({error})"))?;
-        match value.get("format").and_then(serde_json::Value::as_str) {
-            Some(SUMMARY_FORMAT) => {}
-            Some(other) => {
-                return Err(format!(
-                    "format '{other}', and this program reads '{SUMMARY_FORMAT}'"
-                ));
-            }
-            None => {
-                return Err(
-                    "no summary of `onesided play --format json`: it has no field 'format'".into(),
-                );
-            }
-        }
-        let summary: RunSummary =
-            serde_json::from_value(value).map_err(|error| error.to_string())?;
+        check_format(text, SUMMARY_FORMAT)
+            .map_err(|why| format!("no summary of `onesided play --format json`: {why}"))?;
+        let summary: RunSummary = serde_json::from_str(text).map_err(|error| error.to_string())?;
         summary.check()?;
         Ok(summary)
     }
 
     fn check(&self) -> Result<(), String> {
-        let ranks: Vec<u32> = self.per_rank.iter().map(|rank| rank.rank).collect();
-        if self.ranks == 0 || ranks != (0..self.ranks).collect::<Vec<_>>() {
+        let ranks = self.per_rank.iter().map(|rank| rank.rank);
+        if self.ranks == 0 || !ranks.eq(0..self.ranks) {
             return Err(format!(
                 "'per_rank' does not list ranks 0 to {} in order",
                 self.ranks.saturating_sub(1)
@@ -198,6 +184,10 @@ pub(crate) mod tests {
             (
                 &text.replace("\"ranks\":2", "\"ranks\":3"),
                 "does not list ranks 0 to 2",
+            ),
+            (
+                &text.replace("\"ranks\":2", "\"ranks\":4294967295"),
+                "does not list ranks 0 to 4294967294",
             ),
             (
                 &text.replace("\"points_total\":9", "\"points_total\":8"),

@@ -147,7 +147,10 @@ fn cells(row: &Row, two: bool) -> Vec<String> {
         false if value == value.trunc() && value.abs() < 1e15 => format!("{value:.0}"),
         false => {
             let text = format!("{value:.3}");
-            text.trim_end_matches('0').trim_end_matches('.').into()
+            match text.trim_end_matches('0').trim_end_matches('.') {
+                "0" => format!("{value:.0e}"),
+                text => text.into(),
+            }
         }
     };
     let mut cells = vec![

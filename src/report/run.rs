@@ -178,6 +178,9 @@ pub(super) fn checks(run: &Findings) -> String {
                     format!("guesses + points is {steps} on every rank, in {rounds} allreduces")
                 }
                 (None, Some(steps), None) => format!("guesses + points is {steps} on every rank"),
+                (None, None, _) if lockstep.holds => {
+                    "guesses + points is the same on every rank in each complete game".into()
+                }
                 (None, None, _) => "unknown: no game is complete".into(),
             },
         );
@@ -281,8 +284,17 @@ fn examples(run: &Findings, n: u64) -> String {
             true => format!(" in game {}", double.game),
             false => String::new(),
         };
-        let ranks: Vec<String> = double.ranks.iter().map(u32::to_string).collect();
-        format!("digit {}{game} by ranks {}", double.digit, ranks.join(", "))
+        let ranks = double.ranks.iter().take(MAX_EXAMPLES).map(u32::to_string);
+        let ranks: Vec<String> = ranks.collect();
+        let others = match double.ranks.len() - ranks.len() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        format!(
+            "digit {}{game} by ranks {}{others}",
+            double.digit,
+            ranks.join(", ")
+        )
     });
     let named: Vec<String> = named.collect();
     let more = match (n as usize).saturating_sub(named.len()) {

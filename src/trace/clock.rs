@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::record::MAX_TIME_NS;
+
 /// A clock that was read against the reference once only is taken to drift by no more than this.
 ///
 /// Crystal oscillators keep within some 50 parts per million, and NTP slews a clock by up to 500;
@@ -74,7 +76,8 @@ impl Clocks {
         }
     }
 
-    /// Whether this can be: each rank has a clock, and each but the first was measured.
+    /// Whether this can be: each rank has a clock, each but the first was measured, and none of the
+    /// measured times is beyond [`MAX_TIME_NS`], so that differences of them are numbers.
     ///
     /// # Errors
     /// What is wrong, in one line.
@@ -87,8 +90,28 @@ impl Clocks {
             return Err("'clocks' lacks a clock".into());
         }
         let unmeasured = |clock: &&Clock| clock.before.is_none();
-        match self.clocks.iter().skip(1).find(unmeasured) {
-            Some(clock) => Err(format!("the clock of {} was not measured", clock.host)),
+        if let Some(clock) = self.clocks.iter().skip(1).find(unmeasured) {
+            return Err(format!("the clock of {} was not measured", clock.host));
+        }
+        let absurd = |offset: Offset| {
+            let times_ns = [
+                offset.at_ns,
+                offset.offset_ns.unsigned_abs(),
+                offset.error_ns,
+            ];
+            times_ns.into_iter().any(|ns| ns > MAX_TIME_NS)
+        };
+        let is_absurd = |clock: &&Clock| {
+            [clock.before, clock.after]
+                .into_iter()
+                .flatten()
+                .any(absurd)
+        };
+        match self.clocks.iter().find(is_absurd) {
+            Some(clock) => Err(format!(
+                "the clock of {} is off by an absurd time",
+                clock.host
+            )),
             None => Ok(()),
         }
     }
@@ -269,6 +292,20 @@ mod tests {
         assert!(broken.check(2).unwrap_err().contains("lacks a clock"));
         broken.clocks.push(broken.clocks[0].clone());
         assert!(broken.check(2).unwrap_err().contains("not measured"));
+        let most = i64::try_from(MAX_TIME_NS).unwrap();
+        for (offset_ns, error_ns, is_good) in [
+            (-most, MAX_TIME_NS, true),
+            (most + 1, 0, false),
+            (i64::MIN, 0, false),
+            (0, u64::MAX, false),
+        ] {
+            broken.clocks[1].before = Some(Offset {
+                at_ns: 0,
+                offset_ns,
+                error_ns,
+            });
+            assert_eq!(broken.check(2).is_ok(), is_good, "{broken:?}");
+        }
     }
 
     proptest! {

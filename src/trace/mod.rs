@@ -13,8 +13,10 @@
 //! | `run` | `run.json` |
 //! | `clock` | which ranks share a clock, and the offsets of the others; `synchronise` measures them |
 //! | `reader` | records as a stream, and why it ends |
+//! | `bounds` | what a record of a run can be |
 //! | `recorder`, `layer`, `event` | recording (with the feature `mpi`) |
 
+mod bounds;
 mod clock;
 #[cfg(feature = "mpi")]
 mod event;
@@ -36,11 +38,12 @@ pub use file::{FILE_VERSION, HEADER_BYTES, Header, MAGIC, file_name, is_own_file
 #[cfg(feature = "mpi")]
 pub use layer::RecordLayer;
 pub use reader::{End, Records, Trace};
-pub use record::{Kind, MAX_DURATION_NS, Outcome, RECORD_BYTES, Record};
+pub use record::{Kind, MAX_DURATION_NS, MAX_TIME_NS, Outcome, RECORD_BYTES, Record};
 #[cfg(feature = "mpi")]
 pub use recorder::Recorder;
 #[cfg(test)]
 pub(crate) use run::tests::run as run_of_ranks;
 pub use run::{RUN_FILE, RUN_FORMAT, RunInfo, TracerCost, Version};
+pub(crate) use run::{check_format, read_up_to};
 #[cfg(feature = "mpi")]
 pub use synchronise::Synchroniser;

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::bounds::Bounds;
 use super::file::{HEADER_BYTES, Header, file_name};
-use super::record::{RECORD_BYTES, Record};
+use super::record::{Kind, RECORD_BYTES, Record};
 use super::run::RunInfo;
 
 /// Records of one read. Two streams a rank are open at most, so this bounds the memory of reading.
@@ -100,7 +101,7 @@ impl Trace {
         let keep_open = self.headers.len() <= MAX_OPEN_RANKS;
         let path = self.folder.join(file_name(rank));
         match self.headers.get(rank as usize) {
-            Some(Ok(header)) => Records::new(path, header, keep_open),
+            Some(Ok(header)) => Records::new(path, header, Some(Bounds::of(&self.run)), keep_open),
             Some(Err(end)) => Records::none(path, end.clone()),
             None => Records::none(path, End::Missing),
         }
@@ -132,6 +133,7 @@ fn read_header(folder: &Path, rank: u32, n_ranks: u32, run_id: u64) -> Result<He
 #[derive(Debug)]
 pub struct Records {
     path: PathBuf,
+    bounds: Option<Bounds>,
     file: Option<File>,
     keep_open: bool,
     /// Records that are still in the file, as far as its header and length say.
@@ -153,6 +155,7 @@ impl Records {
     fn none(path: PathBuf, end: End) -> Self {
         Records {
             path,
+            bounds: None,
             file: None,
             keep_open: false,
             n_left: 0,
@@ -167,7 +170,7 @@ impl Records {
         }
     }
 
-    fn new(path: PathBuf, header: &Header, keep_open: bool) -> Self {
+    fn new(path: PathBuf, header: &Header, bounds: Option<Bounds>, keep_open: bool) -> Self {
         let len = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
             Err(error) => return Records::none(path, End::Unreadable(error.to_string())),
@@ -183,6 +186,7 @@ impl Records {
         };
         Records {
             n_left,
+            bounds,
             keep_open,
             end: None,
             end_at_last: end_at_last.clone(),
@@ -241,6 +245,21 @@ impl Records {
         Ok(())
     }
 
+    /// Why a record cannot come next.
+    #[inline]
+    fn violated_by(&self, record: &Record) -> Option<&'static str> {
+        if record.begin_ns < self.last_end_ns {
+            return Some("it begins before the one before ends");
+        }
+        if record.game < self.last_game {
+            return Some("it is of an earlier game than the one before");
+        }
+        if record.kind == Kind::Start && record.game == self.last_game && self.n_read > 0 {
+            return Some("it starts a game that has started");
+        }
+        self.bounds.and_then(|bounds| bounds.violated_by(record))
+    }
+
     #[cold]
     fn finish(&mut self, end: End) -> Option<Record> {
         self.buffer.clear();
@@ -272,8 +291,8 @@ impl Iterator for Records {
             }
             Err(why) => return self.finish(End::Corrupt(why.into())),
         };
-        if record.begin_ns < self.last_end_ns || record.game < self.last_game {
-            return self.finish(End::Corrupt("it begins before the one before ends".into()));
+        if let Some(why) = self.violated_by(&record) {
+            return self.finish(End::Corrupt(why.into()));
         }
         (self.last_end_ns, self.last_game) = (record.end_ns, record.game);
         self.position += RECORD_BYTES;
@@ -288,7 +307,7 @@ pub(super) fn read_all(path: &Path) -> (Vec<Record>, End) {
     let mut bytes = [0; HEADER_BYTES];
     File::open(path).unwrap().read_exact(&mut bytes).unwrap();
     let header = Header::from_bytes(&bytes).unwrap();
-    let mut records = Records::new(path.into(), &header, true);
+    let mut records = Records::new(path.into(), &header, None, true);
     let all = records.by_ref().collect();
     (all, records.end().unwrap().clone())
 }

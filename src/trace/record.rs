@@ -7,6 +7,10 @@ pub const RECORD_BYTES: usize = 32;
 /// as this.
 pub const MAX_DURATION_NS: u64 = (1 << 48) - 1;
 
+/// A record that ends later than this is none: 146 years. It leaves room for adding and subtracting
+/// such times, and offsets of clocks, which have the same bound.
+pub const MAX_TIME_NS: u64 = (1 << 62) - 1;
+
 /// What took time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -176,6 +180,7 @@ impl Record {
         }
         let end_ns = begin_ns
             .checked_add(timing >> 16)
+            .filter(|&end_ns| end_ns <= MAX_TIME_NS)
             .ok_or("it ends beyond all time")?;
         Ok(Some(Record {
             kind,
@@ -203,7 +208,7 @@ pub(crate) mod tests {
             Just((Kind::Allreduce, Outcome::Announced)),
             Just((Kind::Finish, Outcome::None)),
         ];
-        let times = (0..1u64 << 62, 0..=MAX_DURATION_NS);
+        let times = (0..1u64 << 61, 0..=MAX_DURATION_NS);
         (what, times, any::<(u32, u32, u64)>()).prop_map(
             |((kind, outcome), (begin_ns, duration_ns), (game, item, word))| Record {
                 kind,
@@ -254,7 +259,12 @@ pub(crate) mod tests {
             let error = Record::from_words([100, timing, 0, 0]).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
-        assert!(Record::from_words([u64::MAX, words[1], 0, 0]).is_err());
+        let latest_ns = MAX_TIME_NS - good.duration_ns();
+        assert!(Record::from_words([latest_ns, words[1], 0, 0]).is_ok());
+        for begin_ns in [latest_ns + 1, u64::MAX] {
+            let error = Record::from_words([begin_ns, words[1], 0, 0]).unwrap_err();
+            assert!(error.contains("beyond all time"), "{error}");
+        }
     }
 
     #[test]

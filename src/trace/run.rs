@@ -1,7 +1,9 @@
 //! `run.json`: what a run's folder says of the run as a whole.
 
+use std::io::Read;
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clocks;
@@ -12,8 +14,14 @@ pub const RUN_FILE: &str = "run.json";
 /// Value of the field `format` that this version writes and reads.
 pub const RUN_FORMAT: &str = "onesided-run/1";
 
-/// Largest `run.json` that is read: one of a million ranks fits.
+/// Largest `run.json` that is read: one of [`MAX_RANKS`] fits.
 const MAX_RUN_BYTES: u64 = 1 << 28;
+
+/// Runs of more ranks are refused: memory grows with them.
+const MAX_RANKS: u32 = 1_000_000;
+
+/// Runs of more digits are refused, as `onesided play` does: memory grows with them too.
+const MAX_DIGITS: u32 = 1_000_000;
 
 /// Which version of the game was played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,18 +103,14 @@ impl RunInfo {
     /// What is wrong with it, in one line for the user.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let path = folder.join(RUN_FILE);
-        let metadata = std::fs::metadata(&path).map_err(|error| match error.kind() {
+        let bytes = read_up_to(MAX_RUN_BYTES, &path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 format!("it has no {RUN_FILE}, so it is no folder of `onesided play --trace`")
             }
             _ => format!("{RUN_FILE}: {error}"),
         })?;
-        if metadata.len() > MAX_RUN_BYTES {
-            return Err(format!("{RUN_FILE} has {} bytes, too many", metadata.len()));
-        }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| format!("{RUN_FILE}: {error}"))?;
-        Self::from_json(&text).map_err(|why| format!("{RUN_FILE}: {why}"))
+        Self::from_json(&String::from_utf8_lossy(&bytes))
+            .map_err(|why| format!("{RUN_FILE}: {why}"))
     }
 
     /// Reads the document and checks that it is one that this program can have written.
@@ -114,18 +118,8 @@ impl RunInfo {
     /// # Errors
     /// What is wrong with it, in one line for the user.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| format!("not a JSON document ({error})"))?;
-        match value.get("format").and_then(serde_json::Value::as_str) {
-            Some(RUN_FORMAT) => {}
-            Some(other) => {
-                return Err(format!(
-                    "format '{other}', and this program reads '{RUN_FORMAT}'"
-                ));
-            }
-            None => return Err("it has no field 'format'".into()),
-        }
-        let run: RunInfo = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        check_format(text, RUN_FORMAT)?;
+        let run: RunInfo = serde_json::from_str(text).map_err(|error| error.to_string())?;
         run.check()?;
         Ok(run)
     }
@@ -133,6 +127,12 @@ impl RunInfo {
     fn check(&self) -> Result<(), String> {
         if self.ranks == 0 || self.digits == 0 || self.games == 0 {
             return Err("a run has at least one rank, one digit and one game".into());
+        }
+        if self.ranks > MAX_RANKS || self.digits > MAX_DIGITS {
+            return Err(format!(
+                "it has {} ranks and {} digits; at most {MAX_RANKS} and {MAX_DIGITS} are read",
+                self.ranks, self.digits
+            ));
         }
         if self.hosts.len() != self.ranks as usize || self.home >= self.ranks {
             return Err("'hosts' and 'home' do not go with the number of ranks".into());
@@ -160,6 +160,43 @@ impl RunInfo {
         hosts.sort_unstable();
         hosts.dedup();
         hosts.len()
+    }
+}
+
+/// Whether a text is a JSON document of this format. What else is in it takes no memory here.
+///
+/// # Errors
+/// If it is none, in one line for the user.
+pub(crate) fn check_format(text: &str, format: &str) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Document {
+        format: Option<String>,
+    }
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| format!("not a JSON document ({error})"))?;
+    let document = serde_json::from_str(text).unwrap_or(Document { format: None });
+    match document.format {
+        Some(found) if found == format => Ok(()),
+        Some(other) => Err(format!(
+            "format '{other}', and this program reads '{format}'"
+        )),
+        None => Err("it has no field 'format'".into()),
+    }
+}
+
+/// Reads a file of up to `max_bytes`. Its length is not asked for: pipes and devices have none.
+///
+/// # Errors
+/// If it cannot be read, or is longer.
+pub(crate) fn read_up_to(max_bytes: u64, path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > max_bytes {
+        true => Err(std::io::Error::other(format!(
+            "it has more than {max_bytes} bytes, too many"
+        ))),
+        false => Ok(bytes),
     }
 }
 
@@ -203,6 +240,9 @@ pub(crate) mod tests {
             ("\"format\"", "\"fromat\"", "no field 'format'"),
             ("\"ranks\":2", "\"ranks\":3", "do not go with"),
             ("\"digits\":9", "\"digits\":0", "at least one"),
+            ("\"digits\":9", "\"digits\":4294967295", "at most"),
+            ("\"ranks\":2", "\"ranks\":4294967295", "at most"),
+            ("\"onesided-run/1\"", "7", "no field 'format'"),
             ("\"2a\"", "\"xyz\"", "no hexadecimal"),
             ("\"of_rank\":[0,0]", "\"of_rank\":[0,1]", "lacks a clock"),
             ("\"record_ns\":0.0", "\"record_ns\":-1", "negative"),

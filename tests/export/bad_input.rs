@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{Run, complaint, export, output, synthetic};
+use crate::{Run, complaint, export, made_up, output};
 
 fn refused(run: &Path, file: &Path) -> String {
     let mut command = export(["--format", "csv", "-o"]);
@@ -17,7 +17,7 @@ fn refused(run: &Path, file: &Path) -> String {
 
 #[test]
 fn what_is_no_run_is_refused() {
-    let run = Run::new(&synthetic::games(1, 1));
+    let run = Run::new(&made_up::games(1, 1));
     let file = run.beside("file");
     let message = refused(&run.beside("nowhere"), &file);
     assert!(message.contains("cannot read the run"), "{message}");
@@ -27,7 +27,7 @@ fn what_is_no_run_is_refused() {
     let message = refused(&run.beside("empty"), &file);
     assert!(message.contains("empty: it has no run.json"), "{message}");
 
-    synthetic::remove(&run.path(), 0);
+    made_up::remove(&run.path(), 0);
     let message = refused(&run.path(), &file);
     assert!(message.contains("its file is missing"), "{message}");
 
@@ -39,7 +39,7 @@ fn what_is_no_run_is_refused() {
 
 #[test]
 fn what_can_be_no_file_is_refused() {
-    let run = Run::new(&synthetic::games(1, 1));
+    let run = Run::new(&made_up::games(1, 1));
     for (file, why) in [
         (run.beside("nowhere/file"), "No such file"),
         (run.path(), "is a directory"),
@@ -70,7 +70,7 @@ fn arguments_are_checked() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_failure() {
-    let run = Run::new(&synthetic::games(4, 300));
+    let run = Run::new(&made_up::games(4, 300));
     let full = Path::new("/dev/full");
     for format in ["jsonl", "csv", "perfetto"] {
         let to_file = output(&mut run.command(format, full));

@@ -8,7 +8,7 @@ use onesided::report::export::COLUMNS;
 use onesided::trace::Record;
 use serde_json::Value;
 
-use crate::{Run, complaint, export, output, synthetic};
+use crate::{Run, complaint, export, made_up, output};
 
 /// The records by the time of their beginning, then by rank, as the lines of an export are.
 fn in_order(ranks: &[Vec<Record>]) -> Vec<(u64, u64, Record)> {
@@ -22,7 +22,7 @@ fn in_order(ranks: &[Vec<Record>]) -> Vec<(u64, u64, Record)> {
 
 #[test]
 fn lines_of_json_are_the_records_in_order() {
-    let ranks = synthetic::games(4, 20);
+    let ranks = made_up::games(4, 20);
     let run = Run::new(&ranks);
     let (file, complaint) = run.export("jsonl");
     assert_eq!(complaint, "");
@@ -52,7 +52,7 @@ fn lines_of_json_are_the_records_in_order() {
 
 #[test]
 fn lines_of_csv_are_those_of_json() {
-    let run = Run::new(&synthetic::games(3, 5));
+    let run = Run::new(&made_up::games(3, 5));
     let read = |format| fs::read_to_string(run.export(format).0).expect("text");
     let (csv, jsonl) = (read("csv"), read("jsonl"));
     assert!(!csv.contains(['\r', '"']) && csv.ends_with('\n'));
@@ -71,7 +71,7 @@ fn lines_of_csv_are_those_of_json() {
 
 #[test]
 fn stdout_has_what_the_file_has() {
-    let run = Run::new(&synthetic::games(2, 2));
+    let run = Run::new(&made_up::games(2, 2));
     for format in ["jsonl", "csv", "perfetto"] {
         let file = fs::read(run.export(format).0).expect("file");
         for rest in [vec![], vec!["-o", "-"]] {
@@ -95,7 +95,7 @@ fn a_run_without_records_is_exported() {
 
 #[test]
 fn an_existing_file_is_replaced_and_nothing_else_is_left() {
-    let run = Run::new(&synthetic::games(1, 1));
+    let run = Run::new(&made_up::games(1, 1));
     let names = || -> BTreeSet<_> {
         let entries = fs::read_dir(run.beside("")).expect("folder");
         entries
@@ -112,10 +112,10 @@ fn an_existing_file_is_replaced_and_nothing_else_is_left() {
 
 #[test]
 fn what_is_missing_is_said_once_a_rank_and_the_rest_is_written() {
-    let ranks = synthetic::games(30, 1);
+    let ranks = made_up::games(30, 1);
     let run = Run::new(&ranks);
-    synthetic::truncate(&run.path(), 1);
-    synthetic::remove(&run.path(), 2);
+    made_up::truncate(&run.path(), 1);
+    made_up::remove(&run.path(), 2);
     let expected = format!(
         "onesided: warning: rank 1 has {} records: its file is cut off there\n\
          onesided: warning: rank 2 has no records: its file is missing\n",
@@ -129,7 +129,7 @@ fn what_is_missing_is_said_once_a_rank_and_the_rest_is_written() {
     assert_eq!(n_lines.lines().count(), n_records - 1 - ranks[2].len());
 
     for rank in 3..30 {
-        synthetic::remove(&run.path(), rank);
+        made_up::remove(&run.path(), rank);
     }
     let complaint = run.export("csv").1;
     assert_eq!(complaint.lines().count(), 21, "{complaint}");
@@ -139,7 +139,7 @@ fn what_is_missing_is_said_once_a_rank_and_the_rest_is_written() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let run = Run::new(&synthetic::games(4, 500));
+    let run = Run::new(&made_up::games(4, 500));
     let mut command = export(["--format", "jsonl"]);
     command.arg(run.path());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

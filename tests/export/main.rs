@@ -3,8 +3,8 @@
 mod bad_input;
 mod formats;
 mod readers;
-#[path = "../support/synthetic.rs"]
-mod synthetic;
+
+mod made_up;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -42,7 +42,7 @@ impl Run {
             folder: folder.expect("the target folder is writable"),
         };
         std::fs::create_dir(run.path()).expect("the target folder is writable");
-        synthetic::write(&run.path(), ranks);
+        made_up::write(&run.path(), ranks);
         run
     }
 

@@ -10,7 +10,7 @@ use onesided::report::export::COLUMNS;
 use onesided::trace::{Kind, Outcome, Record};
 use serde_json::{Value, json};
 
-use crate::{Run, synthetic};
+use crate::{Run, made_up};
 
 /// The variables that say where the readers are.
 const PYTHON: &str = "ONESIDED_READERS_PYTHON";
@@ -70,7 +70,7 @@ fn pandas_and_jq_read_what_was_recorded() {
     let Some([python]) = readers([PYTHON]) else {
         return;
     };
-    let ranks = synthetic::games(4, 50);
+    let ranks = made_up::games(4, 50);
     let run = Run::new(&ranks);
     let (csv, jsonl) = (run.export("csv").0, run.export("jsonl").0);
     let documents = read(&python, "tables.py", &[text(&csv), text(&jsonl)]);
@@ -202,13 +202,13 @@ fn perfetto_agrees(run: &Run, ranks: &[Vec<Record>]) {
 
 #[test]
 fn perfetto_reads_one_rank_and_one_game() {
-    let ranks = synthetic::games(1, 1);
+    let ranks = made_up::games(1, 1);
     perfetto_agrees(&Run::new(&ranks), &ranks);
 }
 
 #[test]
 fn perfetto_reads_many_games_of_four_ranks() {
-    let ranks = synthetic::games(4, 200);
+    let ranks = made_up::games(4, 200);
     let lost = |record: &Record| record.outcome == Outcome::Lost;
     assert!(ranks.iter().flatten().any(lost) && n_flows(&ranks) > 200);
     assert!(
@@ -222,9 +222,9 @@ fn perfetto_reads_many_games_of_four_ranks() {
 
 #[test]
 fn perfetto_reads_what_is_left_of_a_run() {
-    let mut ranks = synthetic::games(3, 10);
+    let mut ranks = made_up::games(3, 10);
     let run = Run::new(&ranks);
-    synthetic::truncate(&run.path(), 1);
+    made_up::truncate(&run.path(), 1);
     ranks[1].pop();
     perfetto_agrees(&run, &ranks);
 }
