@@ -1,18 +1,14 @@
 //! From records to findings, as a stream: memory grows with ranks and digits, and not with records.
 
 use super::add;
-use super::findings::{
-    DoubleScore, Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source,
-};
+use super::findings::Findings;
 use super::latency::Histogram;
 use super::order::{Method, OrderCheck, Witness};
 use super::rank::{Rank, Stream};
 use super::rounds::{Arrival, Rounds};
+use super::scores::Scores;
 use super::stalls::StallCheck;
-use crate::trace::{End, Outcome, Record, RunInfo, Trace, Version};
-
-/// Double scores that are kept with their ranks; the others are counted.
-const MAX_KEPT: usize = 20;
+use crate::trace::{Outcome, Record, RunInfo, Trace, Version};
 
 /// Analyses a run's folder.
 ///
@@ -46,62 +42,24 @@ pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings
     analysis.findings(stalls)
 }
 
-struct Analysis<'run, S> {
-    run: &'run RunInfo,
-    ranks: Vec<Rank<S>>,
-    rounds: Rounds,
-    order: Option<OrderCheck>,
-    latency: Histogram,
-    scores: Scores,
+/// The analysis of a run, as far as its records have come.
+pub(super) struct Analysis<'run, S> {
+    pub(super) run: &'run RunInfo,
+    pub(super) ranks: Vec<Rank<S>>,
+    pub(super) rounds: Rounds,
+    pub(super) order: Option<OrderCheck>,
+    pub(super) latency: Histogram,
+    pub(super) scores: Scores,
     /// Σ over games or rounds of the longest useful time in it.
-    critical_ns: u64,
-    wall_ns: u64,
-    complete_ns: u64,
-    complete_games: u64,
-    deviation: Option<String>,
-    miscounted: Option<String>,
+    pub(super) critical_ns: u64,
+    pub(super) wall_ns: u64,
+    pub(super) complete_ns: u64,
+    pub(super) complete_games: u64,
+    pub(super) deviation: Option<String>,
+    pub(super) miscounted: Option<String>,
     /// Scratch.
     arrivals: Vec<Arrival>,
     operations: Vec<Record>,
-}
-
-/// Who scored what in a game.
-struct Scores {
-    /// For each digit in which game it was scored last, and by whom first in that game. Games are not
-    /// cleared up after: a game of few records takes no time that grows with the digits.
-    first: Vec<Option<(u32, u32)>>,
-    doubles: Vec<DoubleScore>,
-    n_doubles: u64,
-}
-
-impl Scores {
-    fn won(&mut self, game: u32, rank: u32, digit: u32) {
-        let Some(slot) = self.first.get_mut(digit as usize) else {
-            return;
-        };
-        let Some((_, first)) = slot.filter(|&(in_game, _)| in_game == game) else {
-            *slot = Some((game, rank));
-            return;
-        };
-        self.n_doubles += 1;
-        let known = self
-            .doubles
-            .iter()
-            .rposition(|double| (double.game, double.digit) == (game, digit));
-        let double = match known {
-            Some(index) => &mut self.doubles[index],
-            None if self.doubles.len() == MAX_KEPT => return,
-            None => {
-                let ranks = vec![first];
-                self.doubles.push(DoubleScore { game, digit, ranks });
-                self.doubles.last_mut().expect("one was pushed")
-            }
-        };
-        // Each rank once, in order: broken records score again and again.
-        if let Err(place) = double.ranks.binary_search(&rank) {
-            double.ranks.insert(place, rank);
-        }
-    }
 }
 
 impl<'run, S: Stream> Analysis<'run, S> {
@@ -117,11 +75,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
             ranks,
             order: one_sided.then(|| OrderCheck::new(method, run.digits)),
             latency: Histogram::default(),
-            scores: Scores {
-                first: vec![None; run.digits as usize + 1],
-                doubles: Vec::new(),
-                n_doubles: 0,
-            },
+            scores: Scores::new(run.digits),
             critical_ns: 0,
             wall_ns: 0,
             complete_ns: 0,
@@ -256,163 +210,4 @@ impl<'run, S: Stream> Analysis<'run, S> {
             ));
         }
     }
-
-    fn findings(self, stalls: Option<StallCheck<S>>) -> Findings {
-        let run = self.run;
-        let collective = run.version == Version::Collective;
-        let ends: Vec<End> = self.ranks.iter().map(Rank::end).collect();
-        let notes = self.notes(&ends);
-        let critical_ns = match collective {
-            true => self.rounds.critical_think_ns,
-            false => self.critical_ns,
-        };
-        let dropped = ends.iter().map(|end| match end {
-            End::Full { dropped } => *dropped,
-            _ => 0,
-        });
-        let recorded = Recorded {
-            records: self.ranks.iter().map(|rank| rank.n_taken).sum(),
-            dropped: dropped.fold(0, u64::saturating_add),
-            incomplete_ranks: ends.iter().filter(|end| !end.is_complete()).count() as u64,
-            complete_games: self.complete_games,
-            record_cost_ns: run.tracer.record_ns,
-            clocks: run.clocks.clocks.len() as u32,
-            clock_violations: self.rounds.n_clock_violations,
-        };
-        let lockstep = collective.then(|| {
-            let mut steps = self
-                .ranks
-                .iter()
-                .map(|rank| rank.sums.guesses + rank.sums.points);
-            let first = steps.next().unwrap_or(0);
-            let holds = self.deviation.is_none() && self.complete_games > 0;
-            Lockstep {
-                holds,
-                steps: (holds && steps.all(|steps| steps == first)).then_some(first),
-                deviation: self.deviation.clone(),
-            }
-        });
-        let useful = self.ranks.iter().map(|rank| rank.sums.useful_ns);
-        Findings {
-            label: run.version.name().into(),
-            path: String::new(),
-            source: Source::Trace,
-            setup: setup(run),
-            efficiency: efficiency(useful, critical_ns, self.wall_ns),
-            per_rank: self.per_rank(&ends),
-            wall_ns: Some(self.wall_ns),
-            complete_ns: Some(self.complete_ns),
-            double_scores: Some(self.scores.n_doubles),
-            double_scored: self.scores.doubles,
-            lockstep,
-            rounds: collective.then_some(self.rounds.n_rounds),
-            stalls: stalls.map(StallCheck::into_stalls),
-            latency: self.latency.latency(),
-            order: self.order.map(OrderCheck::into_order),
-            recorded: Some(recorded),
-            notes,
-        }
-    }
-
-    fn per_rank(&self, ends: &[End]) -> Vec<RankFindings> {
-        let collective = self.run.version == Version::Collective;
-        let there = |rank: &&Rank<S>| rank.n_taken > 0 || ends[rank.rank as usize].is_complete();
-        let findings = |rank: &Rank<S>| {
-            let (index, sums) = (rank.rank as usize, rank.sums);
-            let n_ranks = self.ranks.len();
-            let waited_for = self
-                .rounds
-                .waited_for
-                .get(index * n_ranks..(index + 1) * n_ranks);
-            let most = waited_for.filter(|_| collective).and_then(|row| {
-                let most = (0..).zip(row.iter().copied()).max_by_key(|&(_, ns)| ns)?;
-                (most.1 > 0).then_some(most)
-            });
-            RankFindings {
-                rank: rank.rank,
-                host: self.run.hosts.get(index).cloned(),
-                guesses: sums.guesses,
-                points: sums.points,
-                operations: Some(sums.operations),
-                useful_ns: Some(sums.useful_ns),
-                wait_ns: Some(sums.wait_ns),
-                operation_ns: Some(sums.operation_ns),
-                in_operations_ns: Some(sums.wait_ns + sums.operation_ns),
-                tracer_ns: Some(sums.tracer_ns),
-                idle_ns: Some(sums.idle_ns),
-                play_ns: Some(sums.play_ns),
-                allreduce_wait: collective.then(|| self.rounds.waits[index]),
-                blame: collective.then(|| self.rounds.blame[index]),
-                waited_most_for: most,
-            }
-        };
-        self.ranks.iter().filter(there).map(findings).collect()
-    }
-
-    fn notes(&self, ends: &[End]) -> Vec<String> {
-        let mut notes = Vec::new();
-        let incomplete = self
-            .ranks
-            .iter()
-            .zip(ends)
-            .filter(|(_, end)| !end.is_complete());
-        for (rank, end) in incomplete.clone().take(MAX_KEPT) {
-            let number = rank.rank;
-            notes.push(match rank.last {
-                Some(last) => format!(
-                    "rank {number} ends early, after record {} in game {}: {end}",
-                    rank.n_taken - 1,
-                    last.game
-                ),
-                None => format!("rank {number} has no records: {end}"),
-            });
-        }
-        let n_incomplete = incomplete.count();
-        if n_incomplete > MAX_KEPT {
-            notes.push(format!("{} more ranks end early", n_incomplete - MAX_KEPT));
-        }
-        if self.complete_games < self.run.games {
-            notes.push(format!(
-                "{} of {} games are complete; the findings cover what was recorded, and waiting for a \
-                 rank without records looks like the operation itself",
-                self.complete_games, self.run.games
-            ));
-        }
-        notes.extend(self.miscounted.clone());
-        notes
-    }
-}
-
-/// What a run's `run.json` says was played.
-fn setup(run: &RunInfo) -> Setup {
-    Setup {
-        version: Some(run.version),
-        claim_with: run.claim_with.clone(),
-        ranks: run.ranks,
-        hosts: Some(run.n_hosts() as u32),
-        digits: Some(run.digits),
-        games: Some(run.games),
-        seed: Some(run.seed),
-        think: Some(run.think.clone()),
-        mpi_library: Some(run.mpi_library.clone()),
-    }
-}
-
-/// The POP efficiencies; `None` where nobody thought.
-fn efficiency(
-    useful_ns: impl Iterator<Item = u64> + Clone,
-    critical_ns: u64,
-    wall_ns: u64,
-) -> Option<Efficiency> {
-    let n_ranks = useful_ns.clone().count() as f64;
-    let longest = useful_ns.clone().max()? as f64;
-    let mean = useful_ns.map(|ns| ns as f64).sum::<f64>() / n_ranks;
-    let (critical, wall) = (critical_ns as f64, wall_ns as f64);
-    (longest > 0.0 && wall > 0.0).then(|| Efficiency {
-        load_balance: mean / longest,
-        serialisation: longest / critical,
-        transfer: critical / wall,
-        parallel: mean / wall,
-        price_of_lockstep: critical / longest,
-    })
 }

@@ -5,6 +5,7 @@
 
 mod analyse;
 mod compare;
+mod conclude;
 mod expression;
 mod findings;
 mod group;
@@ -14,6 +15,7 @@ mod metrics;
 mod order;
 mod rank;
 mod rounds;
+mod scores;
 mod source;
 mod stalls;
 mod statistics;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod counted;
+mod experiment;
 mod killed;
 mod play;
 mod started_wrongly;

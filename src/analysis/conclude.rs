@@ -1,0 +1,173 @@
+//! What the records of a run come to, once all have been seen.
+
+use super::analyse::Analysis;
+use super::findings::{Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source};
+use super::order::OrderCheck;
+use super::rank::{Rank, Stream};
+use super::stalls::StallCheck;
+use crate::trace::{End, RunInfo, Version};
+
+/// Ranks that are named in notes; the others are counted.
+const MAX_NAMED: usize = 20;
+
+impl<S: Stream> Analysis<'_, S> {
+    /// The findings.
+    pub(super) fn findings(self, stalls: Option<StallCheck<S>>) -> Findings {
+        let run = self.run;
+        let collective = run.version == Version::Collective;
+        let ends: Vec<End> = self.ranks.iter().map(Rank::end).collect();
+        let notes = self.notes(&ends);
+        let critical_ns = match collective {
+            true => self.rounds.critical_think_ns,
+            false => self.critical_ns,
+        };
+        let dropped = ends.iter().map(|end| match end {
+            End::Full { dropped } => *dropped,
+            _ => 0,
+        });
+        let recorded = Recorded {
+            records: self.ranks.iter().map(|rank| rank.n_taken).sum(),
+            dropped: dropped.fold(0, u64::saturating_add),
+            incomplete_ranks: ends.iter().filter(|end| !end.is_complete()).count() as u64,
+            complete_games: self.complete_games,
+            record_cost_ns: run.tracer.record_ns,
+            clocks: run.clocks.clocks.len() as u32,
+            clock_violations: self.rounds.n_clock_violations,
+        };
+        let lockstep = collective.then(|| {
+            let mut steps = self
+                .ranks
+                .iter()
+                .map(|rank| rank.sums.guesses + rank.sums.points);
+            let first = steps.next().unwrap_or(0);
+            let holds = self.deviation.is_none() && self.complete_games > 0;
+            Lockstep {
+                holds,
+                steps: (holds && steps.all(|steps| steps == first)).then_some(first),
+                deviation: self.deviation.clone(),
+            }
+        });
+        let useful = self.ranks.iter().map(|rank| rank.sums.useful_ns);
+        Findings {
+            label: run.version.name().into(),
+            path: String::new(),
+            source: Source::Trace,
+            setup: setup(run),
+            efficiency: efficiency(useful, critical_ns, self.wall_ns),
+            per_rank: self.per_rank(&ends),
+            wall_ns: Some(self.wall_ns),
+            complete_ns: Some(self.complete_ns),
+            double_scores: Some(self.scores.n_doubles),
+            double_scored: self.scores.doubles,
+            lockstep,
+            rounds: collective.then_some(self.rounds.n_rounds),
+            stalls: stalls.map(StallCheck::into_stalls),
+            latency: self.latency.latency(),
+            order: self.order.map(OrderCheck::into_order),
+            recorded: Some(recorded),
+            notes,
+        }
+    }
+
+    fn per_rank(&self, ends: &[End]) -> Vec<RankFindings> {
+        let collective = self.run.version == Version::Collective;
+        let there = |rank: &&Rank<S>| rank.n_taken > 0 || ends[rank.rank as usize].is_complete();
+        let findings = |rank: &Rank<S>| {
+            let (index, sums) = (rank.rank as usize, rank.sums);
+            let n_ranks = self.ranks.len();
+            let waited_for = self
+                .rounds
+                .waited_for
+                .get(index * n_ranks..(index + 1) * n_ranks);
+            let most = waited_for.filter(|_| collective).and_then(|row| {
+                let most = (0..).zip(row.iter().copied()).max_by_key(|&(_, ns)| ns)?;
+                (most.1 > 0).then_some(most)
+            });
+            RankFindings {
+                rank: rank.rank,
+                host: self.run.hosts.get(index).cloned(),
+                guesses: sums.guesses,
+                points: sums.points,
+                operations: Some(sums.operations),
+                useful_ns: Some(sums.useful_ns),
+                wait_ns: Some(sums.wait_ns),
+                operation_ns: Some(sums.operation_ns),
+                in_operations_ns: Some(sums.wait_ns + sums.operation_ns),
+                tracer_ns: Some(sums.tracer_ns),
+                idle_ns: Some(sums.idle_ns),
+                play_ns: Some(sums.play_ns),
+                allreduce_wait: collective.then(|| self.rounds.waits[index]),
+                blame: collective.then(|| self.rounds.blame[index]),
+                waited_most_for: most,
+            }
+        };
+        self.ranks.iter().filter(there).map(findings).collect()
+    }
+
+    fn notes(&self, ends: &[End]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let incomplete = self
+            .ranks
+            .iter()
+            .zip(ends)
+            .filter(|(_, end)| !end.is_complete());
+        for (rank, end) in incomplete.clone().take(MAX_NAMED) {
+            let number = rank.rank;
+            notes.push(match rank.last {
+                Some(last) => format!(
+                    "rank {number} ends early, after record {} in game {}: {end}",
+                    rank.n_taken - 1,
+                    last.game
+                ),
+                None => format!("rank {number} has no records: {end}"),
+            });
+        }
+        let n_incomplete = incomplete.count();
+        if n_incomplete > MAX_NAMED {
+            notes.push(format!("{} more ranks end early", n_incomplete - MAX_NAMED));
+        }
+        if self.complete_games < self.run.games {
+            notes.push(format!(
+                "{} of {} games are complete; the findings cover what was recorded, and waiting for a \
+                 rank without records looks like the operation itself",
+                self.complete_games, self.run.games
+            ));
+        }
+        notes.extend(self.miscounted.clone());
+        notes
+    }
+}
+
+/// What a run's `run.json` says was played.
+fn setup(run: &RunInfo) -> Setup {
+    Setup {
+        version: Some(run.version),
+        claim_with: run.claim_with.clone(),
+        ranks: run.ranks,
+        hosts: Some(run.n_hosts() as u32),
+        digits: Some(run.digits),
+        games: Some(run.games),
+        seed: Some(run.seed),
+        think: Some(run.think.clone()),
+        mpi_library: Some(run.mpi_library.clone()),
+    }
+}
+
+/// The POP efficiencies; `None` where nobody thought.
+fn efficiency(
+    useful_ns: impl Iterator<Item = u64> + Clone,
+    critical_ns: u64,
+    wall_ns: u64,
+) -> Option<Efficiency> {
+    let n_ranks = useful_ns.clone().count() as f64;
+    let longest = useful_ns.clone().max()? as f64;
+    let mean = useful_ns.map(|ns| ns as f64).sum::<f64>() / n_ranks;
+    let (critical, wall) = (critical_ns as f64, wall_ns as f64);
+    (longest > 0.0 && wall > 0.0).then(|| Efficiency {
+        load_balance: mean / longest,
+        serialisation: longest / critical,
+        transfer: critical / wall,
+        parallel: mean / wall,
+        price_of_lockstep: critical / longest,
+    })
+}
