@@ -34,6 +34,9 @@ const CLOSED: u64 = u64::MAX / 2;
 /// A record is four stores into mapped memory: no lock, no allocation, no system call. The memory
 /// belongs to the file, so what was recorded is there after `kill -9`. Room is made once, on disk and
 /// in memory, when the recorder is created; when it is used up, records are counted and dropped.
+///
+/// A page that the kernel has written to the disk meanwhile faults once more when it is written to
+/// again: 3 us every 128 records, on ext4, in runs longer than half a minute.
 #[derive(Debug)]
 pub struct Recorder {
     file: File,
