@@ -6,16 +6,15 @@
 #![allow(unsafe_code, reason = "the peer is C")]
 
 mod peer;
-mod statistics;
 
 use std::hint::black_box;
 use std::io::Write;
 use std::time::Instant;
 
+use onesided::analysis::Spread;
 use onesided::claim::{BitBoard, Board, SlotBoard};
 use onesided::rma::{self, Bits, Comm, Hints, Layout, Mpi, Rank, Region, ThreadLevel, Window};
 use peer::{Method, Peer, PeerLibrary};
-use statistics::{Summary, summarise};
 
 /// The boards have so many items, claimed in turn.
 const N_ITEMS: usize = 64;
@@ -292,12 +291,12 @@ impl<'comm> Bench<'comm> {
         );
         for row in &self.rows {
             let ratios: Vec<f64> = row.a.iter().zip(&row.b).map(|(a, b)| a / b).collect();
-            let Summary {
+            let Spread {
                 median: ratio,
                 low,
                 high,
-            } = summarise(&ratios);
-            let (a, b) = (summarise(&row.a).median, summarise(&row.b).median);
+            } = spread(&ratios);
+            let (a, b) = (spread(&row.a).median, spread(&row.b).median);
             let target = match row.name.contains("beside C") {
                 true if ratio <= TARGET_RATIO => "ok",
                 true => "MISSES 1.05",
@@ -354,4 +353,9 @@ fn known(world: &Comm<'_>) {
         println!("a claim that is known to be lost: {ns:.2} ns, no operation");
     }
     board.close().expect("closed");
+}
+
+/// The median with its 95 % interval.
+fn spread(samples: &[f64]) -> Spread {
+    Spread::of(samples).expect("samples are numbers")
 }
