@@ -54,7 +54,7 @@ impl<S: Stream> Analysis<'_, S> {
             source: Source::Trace,
             setup: setup(run),
             efficiency: efficiency(useful, critical_ns, self.wall_ns),
-            per_rank: self.per_rank(&ends),
+            per_rank: self.per_rank(&ends, stalls.as_ref()),
             wall_ns: Some(self.wall_ns),
             complete_ns: Some(self.complete_ns),
             double_scores: Some(self.scores.n_doubles),
@@ -69,7 +69,7 @@ impl<S: Stream> Analysis<'_, S> {
         }
     }
 
-    fn per_rank(&self, ends: &[End]) -> Vec<RankFindings> {
+    fn per_rank(&self, ends: &[End], stalls: Option<&StallCheck<S>>) -> Vec<RankFindings> {
         let collective = self.run.version == Version::Collective;
         let there = |rank: &&Rank<S>| rank.n_taken > 0 || ends[rank.rank as usize].is_complete();
         let findings = |rank: &Rank<S>| {
@@ -91,6 +91,10 @@ impl<S: Stream> Analysis<'_, S> {
                 operations: Some(sums.operations),
                 useful_ns: Some(sums.useful_ns),
                 wait_ns: Some(sums.wait_ns),
+                wait_error_ns: Some(match stalls {
+                    Some(stalls) => stalls.error_ns(index),
+                    None => self.rounds.waits[index].error_ns,
+                }),
                 operation_ns: Some(sums.operation_ns),
                 in_operations_ns: Some(sums.wait_ns + sums.operation_ns),
                 tracer_ns: Some(sums.tracer_ns),

@@ -61,6 +61,8 @@ pub struct RankFindings {
     /// Time in operations, waiting for others. Collective: until the last rank had entered the
     /// allreduce. One-sided: while the home rank was outside MPI, where it came back before the end.
     pub wait_ns: Option<u64>,
+    /// How wrong `wait_ns`, and so `operation_ns` and blame for it, may be because clocks differ.
+    pub wait_error_ns: Option<u64>,
     /// Time in operations that is not waiting.
     pub operation_ns: Option<u64>,
     /// Time in operations, waiting included.
@@ -206,10 +208,7 @@ impl Findings {
 
     /// The rank that waited longest, of those whose waiting is known to be more than its error.
     pub fn waited_longest(&self) -> Option<&RankFindings> {
-        let known = |rank: &&RankFindings| {
-            let error_ns = rank.allreduce_wait.map_or(0, |wait| wait.error_ns);
-            rank.wait_ns.is_some_and(|ns| ns > error_ns)
-        };
+        let known = |rank: &&RankFindings| rank.wait_ns > rank.wait_error_ns;
         let longest = self.per_rank.iter().filter(known);
         longest.max_by_key(|rank| (rank.wait_ns, std::cmp::Reverse(rank.rank)))
     }

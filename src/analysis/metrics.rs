@@ -52,6 +52,7 @@ metrics! {
     rounds: "allreduces of every rank", |run| run.rounds.map(|n| n as f64);
     useful_s: "thinking", |run| sum_s(run, |r| r.useful_ns);
     wait_s: "waiting for other ranks", |run| sum_s(run, |r| r.wait_ns);
+    wait_error_s: "how wrong that may be because clocks differ", |run| sum_s(run, |r| r.wait_error_ns);
     wait_clock_free_s: "waiting, without comparing clocks",
         |run| sum_s(run, |r| r.allreduce_wait.map(|wait| wait.clock_free_ns));
     operation_s: "in operations, not waiting", |run| sum_s(run, |r| r.operation_ns);
@@ -101,9 +102,7 @@ pub const RANK_METRICS: &[RankMetric] = &[
     ("operations", |rank| rank.operations.map(|n| n as f64)),
     ("useful_s", |rank| rank.useful_ns.map(seconds)),
     ("wait_s", |rank| rank.wait_ns.map(seconds)),
-    ("wait_error_s", |rank| {
-        rank.allreduce_wait.map(|wait| seconds(wait.error_ns))
-    }),
+    ("wait_error_s", |rank| rank.wait_error_ns.map(seconds)),
     ("wait_clock_free_s", |rank| {
         rank.allreduce_wait.map(|wait| seconds(wait.clock_free_ns))
     }),

@@ -16,6 +16,8 @@ pub(super) struct StallCheck<S> {
     /// For each rank the home rank's records, as far as that rank's operations have come.
     absences: Vec<Option<Absences<S>>>,
     stalls: Stalls,
+    /// For each rank how wrong its stalls may be, in nanoseconds.
+    errors_ns: Vec<u64>,
 }
 
 struct Absences<S> {
@@ -37,6 +39,7 @@ impl<S: Stream> StallCheck<S> {
             home_reading: run.clocks.reading_of(run.home),
             absences: absences.collect(),
             stalls: Stalls::default(),
+            errors_ns: vec![0; run.ranks as usize],
         }
     }
 
@@ -78,8 +81,14 @@ impl<S: Stream> StallCheck<S> {
             add(&mut self.stalls.stall_ns, stall_ns);
             self.stalls.max_ns = self.stalls.max_ns.max(stall_ns);
             add(&mut self.stalls.error_ns, error_ns);
+            add(&mut self.errors_ns[rank], error_ns);
         }
         stall_ns
+    }
+
+    /// How wrong the stalls of `rank` may be because clocks differ.
+    pub(super) fn error_ns(&self, rank: usize) -> u64 {
+        self.errors_ns[rank]
     }
 
     pub(super) fn into_stalls(self) -> Stalls {

@@ -198,6 +198,42 @@ fn a_one_sided_run_is_what_a_hand_computes() {
     assert!(findings.lockstep.is_none() && findings.notes.is_empty());
 }
 
+/// The same run with rank 1 on another clock, 500 ahead and known to ±4.
+#[test]
+fn stalls_across_two_clocks_carry_their_error() {
+    let (mut run, mut records) = one_sided();
+    let offset = |at_ns| {
+        Some(Offset {
+            at_ns,
+            offset_ns: 500,
+            error_ns: 4,
+        })
+    };
+    run.clocks.clocks.push(Clock {
+        host: "b".into(),
+        before: offset(900),
+        after: offset(1200),
+    });
+    run.clocks.of_rank[1] = 1;
+    for record in &mut records[1] {
+        (record.begin_ns, record.end_ns) = (record.begin_ns + 500, record.end_ns + 500);
+    }
+    let findings = analyse_records(&run, &records);
+    let stalls = findings.stalls.unwrap();
+    assert_eq!(
+        (stalls.stall_ns, stalls.error_ns),
+        (30, 4),
+        "home's clock is the reference"
+    );
+    let errors: Vec<_> = findings
+        .per_rank
+        .iter()
+        .map(|rank| rank.wait_error_ns)
+        .collect();
+    assert_eq!(errors, [Some(0), Some(4), Some(0)]);
+    assert_eq!(findings.order.unwrap().n_violations, 0);
+}
+
 /// As on MPICH 4.0.2, where an operation takes two visits of the home rank to MPI.
 #[test]
 fn an_operation_that_outlasts_two_absences_waited_for_both() {

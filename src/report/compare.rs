@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::run::{blame, checks, known, ranks, setup};
+use super::run::{blame, checks, known, ranks, setup, with_error};
 use super::table::Table;
 use super::verdict::{explanation, verdict, verdict_on_groups};
 use super::{percent, seconds, signed_seconds, significant};
@@ -64,9 +64,17 @@ fn time_table(a: &Findings, b: &Findings) -> String {
         return format!("\n{}", table.render());
     };
     table.row(header);
+    let error_ns = |run: &Findings| run.mean_ns(|rank| rank.wait_error_ns);
     let mut row = |name: &str, sum_ns| {
-        let (a, b) = waterfall.mean_s(sum_ns);
-        table.row([name.into(), seconds(a), seconds(b), signed_seconds(b - a)]);
+        let (a_s, b_s) = waterfall.mean_s(sum_ns);
+        let cell = |mean_s: f64, run| match (name, error_ns(run)) {
+            ("waiting" | "operation", Some(error_ns)) => {
+                with_error(Some((mean_s * 1e9) as u64), Some(error_ns as u64))
+            }
+            _ => seconds(mean_s),
+        };
+        let difference = signed_seconds(b_s - a_s);
+        table.row([name.into(), cell(a_s, a), cell(b_s, b), difference]);
     };
     for part in &waterfall.parts {
         row(part.name, part.sum_ns);
@@ -117,8 +125,13 @@ pub fn compare_groups(groups: &[Group]) -> String {
             .chain(names)
             .chain(last),
     );
-    // What all runs of a comparison have in common says nothing.
-    let tells = |row: &Row| !["ranks", "games"].contains(&row.metric);
+    // What all runs of a comparison have in common says nothing, nor does an error of one clock.
+    let is_zero = |row: &Row| row.spreads.iter().flatten().all(|s| s.high == Some(0.0));
+    let tells = |row: &Row| match row.metric {
+        "ranks" | "games" => false,
+        "wait_error_s" => !is_zero(row),
+        _ => true,
+    };
     for row in rows(groups).into_iter().filter(tells) {
         table.row(cells(&row, two));
     }

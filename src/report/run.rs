@@ -47,10 +47,10 @@ pub(super) fn known(ns: Option<u64>) -> String {
     ns.map_or("?".into(), |ns| seconds(ns as f64 / 1e9))
 }
 
-/// Waiting with its error; where it is less than that, the error alone.
-fn waiting(rank: &RankFindings) -> String {
-    let error_ns = rank.allreduce_wait.map_or(0, |wait| wait.error_ns);
-    match rank.wait_ns {
+/// A time with its error; where it is less than that, the error alone.
+pub(super) fn with_error(ns: Option<u64>, error_ns: Option<u64>) -> String {
+    let error_ns = error_ns.unwrap_or(0);
+    match ns {
         Some(ns) if error_ns > 0 && ns <= error_ns => format!("< {}", known(Some(error_ns))),
         Some(ns) if error_ns > 0 => format!("{} ±{}", known(Some(ns)), known(Some(error_ns))),
         ns => known(ns),
@@ -74,7 +74,10 @@ pub(super) fn ranks(run: &Findings) -> String {
     let unknown_waits = |rank: &RankFindings| match (rank.wait_ns, rank.in_operations_ns) {
         // A summary has both in one: shown where the greater part of it is.
         (None, Some(ns)) => ("?".into(), format!("{} (both)", known(Some(ns)))),
-        _ => (waiting(rank), known(rank.operation_ns)),
+        _ => (
+            with_error(rank.wait_ns, rank.wait_error_ns),
+            with_error(rank.operation_ns, rank.wait_error_ns),
+        ),
     };
     for rank in shown(&run.per_rank) {
         let Some(rank) = rank else {
@@ -141,7 +144,7 @@ pub(super) fn blame(run: &Findings) -> String {
             super::percent(blame.last_ns as f64 / total_ns as f64),
             known(Some(blame.fair_ns)),
             known(Some(blame.fixable_ns)),
-            waiting(rank),
+            with_error(rank.wait_ns, rank.wait_error_ns),
             known(Some(wait.clock_free_ns)),
         ]);
     }
@@ -155,9 +158,16 @@ pub(super) fn blame(run: &Findings) -> String {
         known(run.sum_ns(|rank| rank.wait_ns)),
         sum(|rank| rank.allreduce_wait.unwrap_or_default().clock_free_ns),
     ]);
+    let error_ns = run.sum_ns(|rank| rank.wait_error_ns).filter(|&ns| ns > 0);
+    let error = error_ns.map_or(String::new(), |ns| {
+        format!(
+            "  clocks of several hosts differ: the sums are right to ±{}\n",
+            known(Some(ns))
+        )
+    });
     format!(
         "who was waited for in {}: charged to the last to come, in fair parts to all who were late, and \
-         what curing that rank alone would save\n\n{}",
+         what curing that rank alone would save\n\n{}{error}",
         run.label,
         table.render()
     )
@@ -234,7 +244,7 @@ pub(super) fn checks(run: &Findings) -> String {
                 (away, stalled) => format!(
                     "{stalled} of {away} operations that met the home rank outside MPI ended only \
                      after it had come back: {} in all, {} at most",
-                    known(Some(stalls.stall_ns)),
+                    with_error(Some(stalls.stall_ns), Some(stalls.error_ns)),
                     known(Some(stalls.max_ns))
                 ),
             },
