@@ -126,7 +126,12 @@ pub fn compare_groups(groups: &[Group]) -> String {
             .chain(last),
     );
     // What all runs of a comparison have in common says nothing, nor does an error of one clock.
-    let is_zero = |row: &Row| row.spreads.iter().flatten().all(|s| s.high == Some(0.0));
+    let is_zero = |row: &Row| {
+        row.spreads
+            .iter()
+            .flatten()
+            .all(|s| s.high.unwrap_or(s.median) == 0.0)
+    };
     let tells = |row: &Row| match row.metric {
         "ranks" | "games" => false,
         "wait_error_s" => !is_zero(row),
