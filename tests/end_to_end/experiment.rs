@@ -63,7 +63,7 @@ fn the_posts_experiment_says_who_was_waited_for() {
 #[test]
 fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
     let folder = scratch();
-    let args = "rma --digits 60 --think 5ms --think-per-rank 25ms --seed 2";
+    let args = "rma --digits 60 --think 10ms --think-per-rank 50ms --seed 2";
     record(4, folder.path(), args);
     let run = findings(folder.path());
     let ratio = run.per_rank[0].guesses as f64 / run.per_rank[3].guesses as f64;
