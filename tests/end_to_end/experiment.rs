@@ -67,9 +67,10 @@ fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
     record(4, folder.path(), args);
     let run = findings(folder.path());
     let ratio = run.per_rank[0].guesses as f64 / run.per_rank[3].guesses as f64;
-    // 16 to 1, ± 20 %: sleep overshoots, and the slow rank finishes its last guess.
+    // 16 to 1, ± 25 %: sleep overshoots, operations take their time, and the slow rank finishes its last
+    // guess.
     assert!(
-        (12.8..=19.2).contains(&ratio),
+        (12.0..=20.0).contains(&ratio),
         "{ratio}: {:#?}",
         run.per_rank
     );
