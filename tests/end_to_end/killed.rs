@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use onesided::trace::{End, Trace};
+use onesided::trace::{End, Kind, Record, Trace};
 
 use crate::support::scratch;
 use crate::trace::{findings, tracing};
@@ -46,14 +46,18 @@ fn kill(pid: u32) {
     assert!(status.expect("kill runs").success() || !Path::new(&format!("/proc/{pid}")).exists());
 }
 
-/// Waits until each of `n_ranks` ranks has recorded some.
+/// Waits until each of `n_ranks` ranks has recorded a whole game and some more.
 fn wait_for_records(folder: &Path, n_ranks: u32) {
     let deadline = Instant::now() + Duration::from_secs(30);
     let enough = || {
         let Ok(trace) = Trace::open(folder) else {
             return false;
         };
-        trace.run.ranks == n_ranks && (0..n_ranks).all(|rank| trace.records(rank).count() > 20)
+        let has_enough = |rank| {
+            let finished = |record: Record| record.kind == Kind::Finish;
+            trace.records(rank).any(finished) && trace.records(rank).count() > 20
+        };
+        trace.run.ranks == n_ranks && (0..n_ranks).all(has_enough)
     };
     while !enough() {
         assert!(Instant::now() < deadline, "nothing is recorded");
