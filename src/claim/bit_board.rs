@@ -1,8 +1,17 @@
-//! A board of one bit an item, claimed by `MPI_Fetch_and_op(MPI_BOR)`.
+//! A board of one bit an item, claimed by fetch-and-or: in a window, or in memory that a node shares.
 
 use super::known::{Known, assert_item, place, words_for};
-use super::{Account, Board, Claim};
-use crate::rma::{Bits, Comm, Counter, Hints, Layout, Rank, Region, Result, Window};
+use super::{Account, Board, Claim, Options};
+use crate::rma::{
+    Bits, Comm, Counter, Layout, ProgressEngine, Rank, Region, Result, SharedWindow, Window,
+};
+
+/// A board in a window on the home rank, claimed by `MPI_Fetch_and_op(MPI_BOR)`.
+pub type BitBoard<'mpi> = WordBoard<'mpi, Window<'mpi>>;
+
+/// A board in memory that all ranks of one node share, claimed by CPU atomics: nothing on it needs
+/// anybody's progress, on any MPI library.
+pub type SharedBoard<'mpi> = WordBoard<'mpi, SharedWindow<'mpi>>;
 
 /// Items as bits in 64-bit words on the home rank. One fetch-and-or answers won or lost and shows
 /// the 63 items beside.
@@ -12,8 +21,9 @@ use crate::rma::{Bits, Comm, Counter, Hints, Layout, Rank, Region, Result, Windo
 /// claimed without looking at every word: steps F1 to F4 of `src/claim/README.md`.
 #[derive(Debug)]
 #[must_use = "a board is closed with `close`, which is collective"]
-pub struct BitBoard<'mpi> {
-    window: Window<'mpi>,
+pub struct WordBoard<'mpi, M> {
+    memory: M,
+    engine: ProgressEngine<'mpi>,
     words: Region<Bits>,
     n_full_words: Region<Counter>,
     n_items: usize,
@@ -22,41 +32,164 @@ pub struct BitBoard<'mpi> {
     n_operations: u64,
 }
 
+/// Where the words of a board lie, and who operates on them. One board has one memory, so no word
+/// ever sees both RMA operations and CPU atomics.
+pub trait Memory: sealed::Sealed {
+    /// Sets `bits` in word `index`, and returns the word as it was before.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64>;
+
+    /// Adds to counter 0, and returns it as it was before.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn fetch_add(&self, counter: Region<Counter>, addend: u64) -> Result<u64>;
+
+    /// All words, at rest.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>>;
+
+    /// Makes all zero, at rest.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn clear(&self) -> Result<()>;
+
+    /// Frees it. Collective.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn close(self) -> Result<()>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Window<'_> {}
+    impl Sealed for super::SharedWindow<'_> {}
+}
+
+impl Memory for Window<'_> {
+    #[inline(always)]
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        self.fetch_or(words, index, bits)
+    }
+
+    #[inline]
+    fn fetch_add(&self, counter: Region<Counter>, addend: u64) -> Result<u64> {
+        self.fetch_add(counter, 0, addend)
+    }
+
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
+        self.read(words)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.clear()
+    }
+
+    fn close(self) -> Result<()> {
+        self.close()
+    }
+}
+
+impl Memory for SharedWindow<'_> {
+    #[inline(always)]
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        Ok(self.fetch_or(words, index, bits))
+    }
+
+    #[inline]
+    fn fetch_add(&self, counter: Region<Counter>, addend: u64) -> Result<u64> {
+        Ok(self.fetch_add(counter, 0, addend))
+    }
+
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
+        Ok(self.read(words))
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.clear();
+        Ok(())
+    }
+
+    fn close(self) -> Result<()> {
+        self.close()
+    }
+}
+
 impl<'mpi> BitBoard<'mpi> {
     /// Opens a board of `n_items` free items on rank `home`. Collective.
     ///
     /// # Errors
     /// What MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
-        Self::open_with_hints(comm, home, n_items, Hints::default())
+        Self::open_with(comm, home, n_items, &Options::default())
     }
 
-    /// [`open`](BitBoard::open) with a choice of hints, for measuring what they bring.
+    /// [`open`](BitBoard::open) with choices of hints and progress.
     ///
     /// # Errors
-    /// What MPI returns.
-    pub fn open_with_hints(
+    /// What MPI returns, or [`ProgressEngine::start`].
+    pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
-        hints: Hints,
+        options: &Options,
     ) -> Result<Self> {
-        let n_words = words_for(n_items);
-        let mut layout = Layout::new();
-        let words = layout.region(n_words);
-        let n_full_words = layout.region(usize::from(n_words > 1));
-        let window = Window::open_with_hints(comm, home, &layout, hints)?;
-        let known = Known::nothing(n_items);
-        let all_claimed = n_items == 0;
-        Ok(BitBoard {
-            window,
+        let (layout, words, n_full_words) = lay_out(n_items);
+        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        let mut board = Self::on(window, words, n_full_words, n_items);
+        if n_items > 0 {
+            let window = &board.memory;
+            let mut read = || window.fetch_or(words, 0, 0).map(drop);
+            board.engine = options.start_engine(comm, home, &mut read)?;
+        }
+        Ok(board)
+    }
+}
+
+impl<'mpi> SharedBoard<'mpi> {
+    /// Opens a board of `n_items` free items on rank `home`. Collective; all ranks on one node.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SeveralNodes`](crate::rma::ErrorKind::SeveralNodes), or what MPI returns.
+    pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
+        let (layout, words, n_full_words) = lay_out(n_items);
+        let window = SharedWindow::open(comm, home, &layout)?;
+        Ok(Self::on(window, words, n_full_words, n_items))
+    }
+}
+
+fn lay_out(n_items: usize) -> (Layout, Region<Bits>, Region<Counter>) {
+    let n_words = words_for(n_items);
+    let mut layout = Layout::new();
+    let words = layout.region(n_words);
+    layout.on_next_cache_line(); // claims of the last words do not slow the counter
+    let n_full_words = layout.region(usize::from(n_words > 1));
+    (layout, words, n_full_words)
+}
+
+impl<M: Memory> WordBoard<'_, M> {
+    fn on(
+        memory: M,
+        words: Region<Bits>,
+        n_full_words: Region<Counter>,
+        n_items: usize,
+    ) -> Self {
+        WordBoard {
+            memory,
+            engine: ProgressEngine::none(),
             words,
             n_full_words,
             n_items,
-            known,
-            all_claimed,
+            known: Known::nothing(n_items),
+            all_claimed: n_items == 0,
             n_operations: 0,
-        })
+        }
     }
 
     fn has_one_word(&self) -> bool {
@@ -80,13 +213,13 @@ impl<'mpi> BitBoard<'mpi> {
     #[inline(never)]
     fn count_full_words(&mut self, addend: u64) -> Result<()> {
         self.n_operations += 1;
-        let before = self.window.fetch_add(self.n_full_words, 0, addend)?;
+        let before = self.memory.fetch_add(self.n_full_words, addend)?;
         self.all_claimed |= before + addend == self.words.n_words() as u64;
         Ok(())
     }
 }
 
-impl Board for BitBoard<'_> {
+impl<M: Memory> Board for WordBoard<'_, M> {
     fn n_items(&self) -> usize {
         self.n_items
     }
@@ -98,7 +231,7 @@ impl Board for BitBoard<'_> {
         assert_item(item, self.n_items);
         let (index, bit) = place(item);
         self.n_operations += 1;
-        let before = self.window.fetch_or(self.words, index, bit)?; // F1
+        let before = self.memory.fetch_or(self.words, index, bit)?; // F1
         let won = before & bit == 0; // F2
         if self.known.learn(index, before | bit) {
             self.word_is_full(won)?;
@@ -118,7 +251,7 @@ impl Board for BitBoard<'_> {
             return self.count_full_words(0);
         }
         self.n_operations += 1;
-        let word = self.window.fetch_or(self.words, 0, 0)?;
+        let word = self.memory.fetch_or(self.words, 0, 0)?;
         self.all_claimed |= self.known.learn(0, word);
         Ok(())
     }
@@ -153,7 +286,7 @@ impl Board for BitBoard<'_> {
     }
 
     fn account(&self) -> Result<Account> {
-        let words = self.window.read(self.words)?;
+        let words = self.memory.read(self.words)?;
         let claimed = (0..self.n_items).map(|item| {
             let (index, bit) = place(item);
             words[index] & bit != 0
@@ -166,7 +299,7 @@ impl Board for BitBoard<'_> {
     }
 
     fn clear(&mut self) -> Result<()> {
-        self.window.clear()
+        self.memory.clear()
     }
 
     fn forget(&mut self) {
@@ -174,7 +307,12 @@ impl Board for BitBoard<'_> {
         self.all_claimed = self.n_items == 0;
     }
 
+    fn engine(&self) -> &ProgressEngine<'_> {
+        &self.engine
+    }
+
     fn close(self) -> Result<()> {
-        self.window.close()
+        drop(self.engine); // before its window: its thread calls MPI
+        self.memory.close()
     }
 }

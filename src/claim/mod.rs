@@ -7,9 +7,14 @@
 //! | board | operations for a claim | the loser learns | memory on the home rank |
 //! |---|---|---|---|
 //! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item, rounded up to words of 64 |
+//! | [`SharedBoard`] | 1 CPU atomic, all ranks on one node; else as [`BitBoard`] | up to 63 other items | 1 bit an item, rounded up to words of 64 |
 //! | [`SlotBoard`] | 1 compare-and-swap and 1 fetch-and-op in one round trip; 1 more when won | who owns the item | 4 bytes an item |
 //!
 //! Each rank remembers what it knows to be claimed in 1 bit an item.
+//!
+//! While the home rank computes or sleeps, claims of others may stand still: on most transports somebody
+//! has to enter MPI there meanwhile. [`Options::progress`] says who, and [`Board::progress`] and
+//! [`Board::outside_mpi`] are the home rank's part in it.
 //!
 //! The proof that each item is won at most once and, when all ranks stop, exactly once, stands beside
 //! this code in `src/claim/README.md`.
@@ -38,12 +43,14 @@
 
 mod bit_board;
 mod known;
+mod options;
 mod slot_board;
 
-pub use bit_board::BitBoard;
+pub use bit_board::{BitBoard, Memory, SharedBoard, WordBoard};
+pub use options::Options;
 pub use slot_board::SlotBoard;
 
-use crate::rma::{Rank, Result};
+use crate::rma::{ProgressEngine, Rank, Result};
 
 /// What became of a claim. Losing is an outcome, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +161,33 @@ pub trait Board {
     /// Forgets what this rank has learnt, for a further round on a board that was
     /// [cleared](Board::clear).
     fn forget(&mut self);
+
+    /// What keeps other ranks' claims moving while the home rank is outside MPI.
+    fn engine(&self) -> &ProgressEngine<'_>;
+
+    /// Lets other ranks' claims through, where this rank is home and polling is the means: to be called
+    /// now and then in a loop that computes, about every
+    /// [`visit_interval`](ProgressEngine::visit_interval).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline]
+    fn progress(&self) -> Result<()> {
+        self.engine().visit()
+    }
+
+    /// Does `work`, which calls nothing of MPI, while the helper thread lets other ranks' claims
+    /// through, where this rank is home and has one: see [`ProgressEngine::outside_mpi`].
+    ///
+    /// # Errors
+    /// What MPI returned to the helper.
+    #[inline]
+    fn outside_mpi<T>(&self, work: impl FnOnce() -> T + Send) -> Result<T>
+    where
+        Self: Sized,
+    {
+        self.engine().outside_mpi(work)
+    }
 
     /// Closes the board. Collective over the ranks that opened it.
     ///

@@ -1,8 +1,8 @@
 //! A board of one slot an item, claimed by `MPI_Compare_and_swap`: it knows who owns what.
 
 use super::known::{Known, place};
-use super::{Account, Board, Claim};
-use crate::rma::{Comm, Counter, Hints, Layout, Rank, Region, Result, Slot, Window};
+use super::{Account, Board, Claim, Options};
+use crate::rma::{Comm, Counter, Layout, ProgressEngine, Rank, Region, Result, Slot, Window};
 
 /// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
 ///
@@ -11,6 +11,7 @@ use crate::rma::{Comm, Counter, Hints, Layout, Rank, Region, Result, Slot, Windo
 #[must_use = "a board is closed with `close`, which is collective"]
 pub struct SlotBoard<'mpi> {
     window: Window<'mpi>,
+    engine: ProgressEngine<'mpi>,
     slots: Region<Slot>,
     n_claimed: Region<Counter>,
     /// What this rank puts into a slot that it wins.
@@ -37,25 +38,28 @@ impl<'mpi> SlotBoard<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
-        Self::open_with_hints(comm, home, n_items, Hints::default())
+        Self::open_with(comm, home, n_items, &Options::default())
     }
 
-    /// [`open`](SlotBoard::open) with a choice of hints, for measuring what they bring.
+    /// [`open`](SlotBoard::open) with choices of hints and progress.
     ///
     /// # Errors
-    /// What MPI returns.
-    pub fn open_with_hints(
+    /// What MPI returns, or [`ProgressEngine::start`].
+    pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
-        hints: Hints,
+        options: &Options,
     ) -> Result<Self> {
         let mut layout = Layout::new();
         let n_claimed = layout.region(1);
         let slots = layout.region(n_items);
-        let window = Window::open_with_hints(comm, home, &layout, hints)?;
+        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        let mut read = || window.fetch_add(n_claimed, 0, 0).map(drop);
+        let engine = options.start_engine(comm, home, &mut read)?;
         Ok(SlotBoard {
             window,
+            engine,
             slots,
             n_claimed,
             own_mark: comm.rank().unsigned_abs() + 1,
@@ -149,7 +153,12 @@ impl Board for SlotBoard<'_> {
         self.all_claimed = self.slots.n_words() == 0;
     }
 
+    fn engine(&self) -> &ProgressEngine<'_> {
+        &self.engine
+    }
+
     fn close(self) -> Result<()> {
+        drop(self.engine); // before its window: its thread calls MPI
         self.window.close()
     }
 }

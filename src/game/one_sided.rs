@@ -1,9 +1,9 @@
 //! The one-sided referee: a claim board on the home rank, and no collective in the game.
 
 use super::referee::{Referee, Verdict};
-use super::{Error, Result};
+use super::{Error, Result, Thinker};
 use crate::claim::{Account, Board, Claim};
-use crate::rma::{Comm, Rank};
+use crate::rma::{Comm, ProgressEngine, Rank};
 use crate::trace::Kind;
 
 /// Decides guesses by claims on a [`Board`]: digit d is item d − 1.
@@ -32,13 +32,23 @@ impl<B: Board> OneSided<B> {
         home: Rank,
         open: impl Fn(&Comm<'mpi>) -> crate::rma::Result<B>,
     ) -> Result<Self> {
-        let boards = [open(comm)?, open(comm)?];
-        Ok(OneSided {
+        Ok(Self::on(comm, home, [open(comm)?, open(comm)?]))
+    }
+
+    /// On two boards of the same items that lie on rank `home`. The first one's progress engine serves
+    /// both: what it does on the home rank, it does for the whole process.
+    pub fn on(comm: &Comm<'_>, home: Rank, boards: [B; 2]) -> Self {
+        OneSided {
             boards,
             is_home: comm.rank() == home,
             game: None,
             accounts: Vec::new(),
-        })
+        }
+    }
+
+    /// What keeps claims moving while the home rank thinks.
+    pub fn engine(&self) -> &ProgressEngine<'_> {
+        self.boards[0].engine()
     }
 
     /// Closes both boards. Collective.
@@ -93,6 +103,16 @@ impl<B: Board> Referee for OneSided<B> {
     fn begin_game(&mut self, game: u64) -> Result<()> {
         self.settle()?;
         self.game = Some(game);
+        Ok(())
+    }
+
+    #[inline]
+    fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
+        let engine = self.engine();
+        match engine.visit_interval() {
+            Some(interval) => thinker.think_and_visit(interval, || engine.visit())?,
+            None => engine.outside_mpi(|| thinker.think())?,
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ pub fn play_game<R: Referee, O: Observer>(
     let mut now = start_ns;
     while !referee.all_claimed() {
         if !thinker.never_thinks() {
-            thinker.think();
+            referee.think(thinker)?;
             let thought_ns = now_ns();
             tally.think_ns += thought_ns - now;
             observer.thought(now, thought_ns);

@@ -1,6 +1,6 @@
 //! Who says whether a guess scores.
 
-use super::Result;
+use super::{Result, Thinker};
 use crate::claim::Account;
 use crate::trace::{Kind, Outcome};
 
@@ -25,8 +25,8 @@ impl From<Verdict> for Outcome {
 /// Decides guesses: what differs between the versions of the game.
 ///
 /// The calls come in this order, on all ranks: for each game a barrier, then
-/// [`begin_game`](Referee::begin_game), then [`submit`](Referee::submit), and after each win
-/// [`announce`](Referee::announce), until [`all_claimed`](Referee::all_claimed).
+/// [`begin_game`](Referee::begin_game), then [`think`](Referee::think) and
+/// [`submit`](Referee::submit), and after each win [`announce`](Referee::announce), until [`all_claimed`](Referee::all_claimed).
 pub trait Referee {
     /// What a submission is in a trace.
     const OPERATION: Kind;
@@ -36,6 +36,17 @@ pub trait Referee {
     /// # Errors
     /// What MPI returns.
     fn begin_game(&mut self, game: u64) -> Result<()>;
+
+    /// Lets this rank think once, outside MPI, and others' operations through meanwhile, as far as that
+    /// is provided for.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline]
+    fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
+        thinker.think();
+        Ok(())
+    }
 
     /// Decides the guess `digit` (0 ..= number of digits).
     ///

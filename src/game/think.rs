@@ -209,7 +209,31 @@ impl Thinker {
     /// Thinks once.
     pub fn think(&mut self) {
         let duration = self.draw();
-        match self.by {
+        self.by.spend(duration);
+    }
+
+    /// Thinks once, and calls `visit` about every `interval` meanwhile.
+    ///
+    /// # Errors
+    /// Those of `visit`; the thought ends there.
+    pub fn think_and_visit<E>(
+        &mut self,
+        interval: Duration,
+        mut visit: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let duration = self.draw();
+        let start = Instant::now();
+        while let Some(left) = duration.checked_sub(start.elapsed()) {
+            self.by.spend(left.min(interval));
+            visit()?;
+        }
+        Ok(())
+    }
+}
+
+impl ThinkBy {
+    fn spend(self, duration: Duration) {
+        match self {
             ThinkBy::Sleep => std::thread::sleep(duration),
             ThinkBy::Spin => {
                 let start = Instant::now();
@@ -289,6 +313,34 @@ mod tests {
         let (mean, _, high) = mean_ms("exp:10ms");
         assert!((mean - 10.0).abs() < 0.4 && high > 50.0, "{mean} {high}");
         assert_eq!(mean_ms("7ms"), (7.0, 7.0, 7.0));
+    }
+
+    #[test]
+    fn visits_cut_a_thought_and_do_not_change_what_is_drawn() {
+        for by in [ThinkBy::Sleep, ThinkBy::Spin] {
+            let base = "uniform:2ms..4ms".parse().unwrap();
+            let plan = ThinkPlan {
+                base,
+                by,
+                ..ThinkPlan::default()
+            };
+            let (mut alone, mut visiting) = (plan.thinker(1, 0, 0), plan.thinker(1, 0, 0));
+            for _ in 0..3 {
+                let (drawn, start) = (alone.draw(), Instant::now());
+                let mut n_visits = 0u32;
+                let visit = || {
+                    n_visits += 1;
+                    Ok::<(), ()>(())
+                };
+                visiting
+                    .think_and_visit(Duration::from_micros(100), visit)
+                    .unwrap();
+                assert!(start.elapsed() >= drawn, "it thinks as long");
+                assert!((2..=41).contains(&n_visits), "{n_visits} visits");
+            }
+            assert_eq!(alone.draw(), visiting.draw(), "the streams go on alike");
+            assert_eq!(visiting.think_and_visit(MS, || Err("no")), Err("no"));
+        }
     }
 
     #[test]

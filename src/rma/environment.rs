@@ -13,6 +13,8 @@ use super::library::Library;
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ThreadLevel {
+    /// There is one thread only.
+    Single,
     /// Only the thread that initialised MPI calls it.
     Funneled,
     /// Any thread may call MPI, one at a time.
@@ -26,10 +28,30 @@ impl ThreadLevel {
         // SAFETY: constants of the library, written once when `mpi-sys` is loaded.
         unsafe {
             match self {
+                ThreadLevel::Single => ffi::RSMPI_THREAD_SINGLE,
                 ThreadLevel::Funneled => ffi::RSMPI_THREAD_FUNNELED,
                 ThreadLevel::Serialized => ffi::RSMPI_THREAD_SERIALIZED,
                 ThreadLevel::Multiple => ffi::RSMPI_THREAD_MULTIPLE,
             }
+        }
+    }
+
+    /// The highest level that is no more than what the library calls `raw`.
+    fn from_raw(raw: c_int) -> Self {
+        use ThreadLevel::{Funneled, Multiple, Serialized, Single};
+        [Multiple, Serialized, Funneled]
+            .into_iter()
+            .find(|level| raw >= level.raw())
+            .unwrap_or(Single)
+    }
+
+    /// Its name in the standard.
+    pub fn name(self) -> &'static str {
+        match self {
+            ThreadLevel::Single => "MPI_THREAD_SINGLE",
+            ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
+            ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
+            ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
         }
     }
 }
@@ -57,6 +79,24 @@ impl Mpi {
     /// [`ErrorKind::AlreadyInitialised`], [`ErrorKind::ThreadLevel`], or what `MPI_Init_thread` returned
     /// (most libraries abort the process instead).
     pub fn init(level: ThreadLevel) -> Result<Mpi> {
+        let mpi = Self::init_up_to(level)?;
+        let provided = thread_level()?;
+        if provided < level {
+            return Err(ErrorKind::ThreadLevel {
+                library: library()?.to_string(),
+                provided: provided.name(),
+                required: level.name(),
+            }
+            .into());
+        }
+        Ok(mpi)
+    }
+
+    /// [`init`](Mpi::init), content with less thread support: [`thread_level`] tells how much there is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyInitialised`], or what `MPI_Init_thread` returned.
+    pub fn init_up_to(level: ThreadLevel) -> Result<Mpi> {
         let mut initialised: c_int = 0;
         // SAFETY: `initialised` is a live int; the call is allowed before MPI_Init (MPI-4.1 §11.4.1).
         check("MPI_Initialized", unsafe {
@@ -80,17 +120,6 @@ impl Mpi {
         };
         check("MPI_Comm_set_errhandler", code)?;
         abort_on_panic();
-        if provided < level.raw() {
-            let library = library()?.to_string();
-            let (provided, required) =
-                (thread_level_name(provided), thread_level_name(level.raw()));
-            return Err(ErrorKind::ThreadLevel {
-                library,
-                provided,
-                required,
-            }
-            .into());
-        }
         Ok(mpi)
     }
 
@@ -112,6 +141,19 @@ impl Mpi {
         // that borrows from `self` is left.
         check("MPI_Finalize", unsafe { ffi::MPI_Finalize() })
     }
+}
+
+/// How much thread support MPI was initialised with (`MPI_Query_thread`), by whoever did it.
+///
+/// # Errors
+/// What MPI returns.
+pub fn thread_level() -> Result<ThreadLevel> {
+    let mut provided: c_int = 0;
+    // SAFETY: `provided` is a live int; MPI is initialised, or the call returns an error.
+    check("MPI_Query_thread", unsafe {
+        ffi::MPI_Query_thread(&mut provided)
+    })?;
+    Ok(ThreadLevel::from_raw(provided))
 }
 
 /// The MPI library that was loaded (`MPI_Get_library_version`; needs no initialised MPI).
@@ -165,7 +207,8 @@ pub fn abort_on_panic() {
     });
 }
 
-fn is_running() -> bool {
+/// Whether MPI can be called.
+pub(super) fn is_running() -> bool {
     let (mut initialised, mut finalised): (c_int, c_int) = (0, 0);
     // SAFETY: live ints; both calls are allowed at any time from any thread (MPI-4.1 §11.4.1).
     let codes = unsafe {
@@ -182,19 +225,4 @@ fn world_rank() -> Option<c_int> {
     // SAFETY: the caller found MPI running; the handle is predefined, `rank` a live int.
     let code = unsafe { ffi::MPI_Comm_rank(ffi::RSMPI_COMM_WORLD, &mut rank) };
     (code == ffi::MPI_SUCCESS as c_int).then_some(rank)
-}
-
-fn thread_level_name(level: c_int) -> &'static str {
-    [
-        ThreadLevel::Multiple,
-        ThreadLevel::Serialized,
-        ThreadLevel::Funneled,
-    ]
-    .into_iter()
-    .find(|known| level >= known.raw())
-    .map_or("MPI_THREAD_SINGLE", |known| match known {
-        ThreadLevel::Funneled => "MPI_THREAD_FUNNELED",
-        ThreadLevel::Serialized => "MPI_THREAD_SERIALIZED",
-        ThreadLevel::Multiple => "MPI_THREAD_MULTIPLE",
-    })
 }

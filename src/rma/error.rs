@@ -37,6 +37,18 @@ pub enum ErrorKind {
         /// How many ranks there are.
         size: i32,
     },
+    /// Memory was to be shared by ranks that are not all on one node.
+    #[error("the ranks are on {n_nodes} nodes, and memory is shared within one only")]
+    SeveralNodes {
+        /// How many nodes there are.
+        n_nodes: usize,
+    },
+    /// A shared window's memory was not to be had as MPI promised it.
+    #[error("MPI_Win_shared_query gave no usable memory of the home rank")]
+    SharedMemory,
+    /// The system gave no thread for progress.
+    #[error("cannot start the thread for progress: {0}")]
+    Thread(String),
     /// An inter-communicator was given where one group of ranks is needed.
     #[error("a window needs an intra-communicator, and this is an inter-communicator")]
     InterCommunicator,
@@ -44,7 +56,7 @@ pub enum ErrorKind {
     #[error("MPI was already initialised in this process (MPI-4.1 §11.4.1: once per process)")]
     AlreadyInitialised,
     /// The library offers less thread support than was asked for.
-    #[error("{library} gives thread level {provided}, and {required} was asked for")]
+    #[error("{library} runs with thread level {provided}, and {required} is needed")]
     ThreadLevel {
         /// The library's name and version.
         library: String,

@@ -66,10 +66,13 @@ impl<K: Kind> Region<K> {
         self.n_words
     }
 
-    /// Where the region ends, in bytes from the start of the window.
+    /// Panics unless the region lies within a window of `n_bytes`; one of another window's layout may
+    /// not.
     #[inline(always)]
-    pub(super) fn end_bytes(&self) -> usize {
-        self.start_bytes + self.n_words * size_of::<K::Word>()
+    pub(super) fn assert_within(&self, n_bytes: usize) {
+        if self.start_bytes + self.n_words * size_of::<K::Word>() > n_bytes {
+            foreign_region();
+        }
     }
 
     /// Displacement of word `index` in bytes.
@@ -102,6 +105,16 @@ impl Layout {
         (!self.too_large).then_some(self.n_bytes)
     }
 
+    /// Begins the next region on a cache line of its own, for words that are written apart from those
+    /// before.
+    pub fn on_next_cache_line(&mut self) {
+        const CACHE_LINE_BYTES: usize = 64;
+        match self.n_bytes.checked_next_multiple_of(CACHE_LINE_BYTES) {
+            Some(n_bytes) => self.n_bytes = n_bytes,
+            None => self.too_large = true,
+        }
+    }
+
     /// Adds `n_words` words of a kind, all zero when the window opens.
     pub fn region<K: Kind>(&mut self, n_words: usize) -> Region<K> {
         let word_bytes = size_of::<K::Word>();
@@ -127,6 +140,13 @@ impl Layout {
             }
         }
     }
+}
+
+/// Apart and cold, as [`no_such_word`].
+#[cold]
+#[inline(never)]
+fn foreign_region() -> ! {
+    panic!("a region of another window's layout")
 }
 
 /// Apart and cold, with arguments by value: a panic that formats in place would make every claim keep

@@ -20,16 +20,22 @@ mod hints;
 pub mod launcher;
 mod layout;
 mod library;
+mod placement;
 mod profile;
+mod progress;
+mod shared;
 mod window;
 
 pub use comm::{Comm, Rank, processor_name};
-pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library};
+pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library, thread_level};
 pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, whitelisted_hints};
 pub use layout::{Bits, Counter, Kind, Layout, Region, Slot};
 pub use library::{Family, Library};
+pub use placement::Placement;
 pub use profile::in_region;
+pub use progress::{DEFAULT_INTERVAL, Found, Means, Progress, ProgressEngine, Trial};
+pub use shared::SharedWindow;
 pub use window::Window;
 
 // `mpi-sys` is not built again when MPICC changes. A communicator is an `int` in MPICH's own ABI and

@@ -53,16 +53,7 @@ impl<'mpi> Window<'mpi> {
         layout: &Layout,
         hints: Hints,
     ) -> Result<Self> {
-        let Some(n_bytes) = layout.n_bytes() else {
-            return Err(ErrorKind::WindowTooLarge.into());
-        };
-        if !(0..comm.size()).contains(&home) {
-            return Err(ErrorKind::NoSuchRank {
-                rank: home,
-                size: comm.size(),
-            }
-            .into());
-        }
+        let n_bytes = checked_size(layout, comm, home)?;
         let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
         let info = Info::for_window(&library()?, hints)?;
         let mut base: *mut c_void = std::ptr::null_mut();
@@ -219,9 +210,7 @@ impl<'mpi> Window<'mpi> {
     /// Panics unless `region` lies within this window; a region of another window's layout may not.
     #[inline(always)]
     pub(super) fn assert_inside<K: Kind>(&self, region: &Region<K>) {
-        if region.end_bytes() > self.n_bytes {
-            foreign_region();
-        }
+        region.assert_within(self.n_bytes);
     }
 
     #[inline(always)]
@@ -242,10 +231,12 @@ impl<'mpi> Window<'mpi> {
     }
 }
 
-/// Apart and cold, as [`no_such_word`](super::layout): a panic that formats in place would make every
-/// claim keep its operands in memory.
-#[cold]
-#[inline(never)]
-fn foreign_region() -> ! {
-    panic!("a region of another window's layout")
+/// The bytes that `layout` takes, if a window of it can be opened on `home`.
+pub(super) fn checked_size(layout: &Layout, comm: &Comm<'_>, home: Rank) -> Result<usize> {
+    let n_bytes = layout.n_bytes().ok_or(ErrorKind::WindowTooLarge)?;
+    if (0..comm.size()).contains(&home) {
+        return Ok(n_bytes);
+    }
+    let size = comm.size();
+    Err(ErrorKind::NoSuchRank { rank: home, size }.into())
 }

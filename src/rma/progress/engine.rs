@@ -1,0 +1,277 @@
+//! What keeps operations moving on the home rank, once it is decided.
+
+use std::ffi::c_int;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use mpi::ffi;
+
+use super::helper::Helper;
+use super::probe::Probe;
+use super::{DEFAULT_INTERVAL, Progress};
+use crate::rma::comm::{Comm, Rank};
+use crate::rma::environment::{ThreadLevel, is_running, library, thread_level};
+use crate::rma::error::{ErrorKind, Result, check};
+
+/// By what means operations on the home rank's memory make progress while that rank is outside MPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// The library alone.
+    Library,
+    /// The home rank's own thread, which enters MPI now and then.
+    Poll,
+    /// A helper thread on the home rank.
+    Thread,
+}
+
+/// What a means did while the home rank slept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// The means.
+    pub means: Means,
+    /// How many operations of another rank ended meanwhile. Of several ranks that tried, the fewest.
+    pub n_operations: u64,
+    /// Half of them took no longer, in nanoseconds; of several ranks the longest.
+    pub median_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+    /// Whether an operation waited for the home rank to wake.
+    pub stalled: bool,
+}
+
+/// What was found and decided. The same on all ranks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What was asked for.
+    pub asked: Progress,
+    /// What is done.
+    pub means: Means,
+    /// How long the home rank stays away from MPI at most, about; `None` where the library is alone.
+    pub interval: Option<Duration>,
+    /// What was tried, in this order; the last is the one decided for, unless all stalled. Empty where
+    /// nothing was to be tried.
+    pub trials: Vec<Trial>,
+}
+
+impl Found {
+    /// Whether all that could be tried leaves operations waiting for the home rank.
+    pub fn stalls(&self) -> bool {
+        !self.trials.is_empty() && self.trials.iter().all(|trial| trial.stalled)
+    }
+}
+
+/// Keeps other ranks' operations moving while the home rank is outside MPI. Does nothing elsewhere.
+#[derive(Debug)]
+pub struct ProgressEngine<'mpi> {
+    found: Found,
+    is_home: bool,
+    helper: Option<Helper>,
+    /// Whether the helper has MPI for good, because any thread may call it at any time.
+    is_concurrent: bool,
+    mpi: PhantomData<(&'mpi (), *const ())>,
+}
+
+impl<'mpi> ProgressEngine<'mpi> {
+    /// No engine: what the library does by itself is what there is.
+    pub fn none() -> Self {
+        ProgressEngine {
+            found: Found {
+                asked: Progress::None,
+                means: Means::Library,
+                interval: None,
+                trials: Vec::new(),
+            },
+            is_home: false,
+            helper: None,
+            is_concurrent: false,
+            mpi: PhantomData,
+        }
+    }
+
+    /// Decides, and starts the helper where there is to be one. Collective over `comm`.
+    ///
+    /// [`Progress::Auto`] tries the library alone, then `means` in their order, as far as the thread
+    /// level allows them, each for some 50 ms in which the home rank sleeps and another rank calls
+    /// `operate`: an operation that changes nothing, such as an atomic read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ThreadLevel`] where [`Progress::Thread`] is asked for and MPI was not initialised
+    /// for it, [`ErrorKind::Thread`] where the system gives no thread, or what MPI returns.
+    pub fn start(
+        comm: &Comm<'mpi>,
+        home: Rank,
+        asked: Progress,
+        means: &[Means],
+        operate: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Self> {
+        let mut engine = Self::none();
+        engine.is_home = comm.rank() == home;
+        engine.found.asked = asked;
+        match asked {
+            Progress::None => {}
+            Progress::Poll => engine.take(Means::Poll)?,
+            Progress::Thread => engine.take(Means::Thread)?,
+            Progress::Auto => engine.choose(comm, home, means, operate)?,
+        }
+        Ok(engine)
+    }
+
+    /// Tries what there is, and takes the first that does not stall, or the one that stalls least.
+    fn choose(
+        &mut self,
+        comm: &Comm<'mpi>,
+        home: Rank,
+        means: &[Means],
+        operate: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
+        if comm.size() == 1 {
+            return Ok(()); // nobody to wait for the home rank
+        }
+        let probe = Probe::new(comm, home)?;
+        let threads = thread_level()? >= ThreadLevel::Serialized;
+        let others = means.iter().copied().filter(|&m| m != Means::Library);
+        let possible = others.filter(|&means| means != Means::Thread || threads);
+        let mut trials: Vec<Trial> = Vec::new();
+        for means in std::iter::once(Means::Library).chain(possible) {
+            self.take(means)?;
+            let trial = probe.run(comm, self, operate)?;
+            trials.push(trial);
+            if !trial.stalled {
+                break;
+            }
+        }
+        let best = trials.iter().min_by_key(|trial| (trial.stalled, trial.max_ns));
+        if let Some(best) = best.filter(|best| best.means != self.found.means) {
+            self.take(best.means)?;
+        }
+        self.found.trials = trials;
+        Ok(())
+    }
+
+    /// Goes over to `means`.
+    fn take(&mut self, means: Means) -> Result<()> {
+        self.stop_helper();
+        self.found.means = means;
+        self.found.interval = (means != Means::Library).then_some(DEFAULT_INTERVAL);
+        if means != Means::Thread {
+            return Ok(());
+        }
+        let level = thread_level()?;
+        if level < ThreadLevel::Serialized {
+            return Err(ErrorKind::ThreadLevel {
+                library: library()?.to_string(),
+                provided: level.name(),
+                required: ThreadLevel::Serialized.name(),
+            }
+            .into());
+        }
+        if !self.is_home {
+            return Ok(());
+        }
+        // Should the engine be leaked, its helper must not outlive MPI.
+        let visit = || match is_running() {
+            true => enter_mpi(),
+            false => ffi::MPI_SUCCESS as c_int,
+        };
+        let helper = Helper::start(DEFAULT_INTERVAL, visit)
+            .map_err(|error| ErrorKind::Thread(error.to_string()))?;
+        self.is_concurrent = level == ThreadLevel::Multiple;
+        if self.is_concurrent {
+            helper.lend();
+        }
+        self.helper = Some(helper);
+        Ok(())
+    }
+
+    fn stop_helper(&mut self) {
+        if let Some(helper) = self.helper.take() {
+            if self.is_concurrent {
+                helper.take_back();
+            }
+            drop(helper);
+        }
+        self.is_concurrent = false;
+    }
+
+    /// What was found and decided.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// How often a home rank that is working should call [`visit`](Self::visit); `None` where that
+    /// brings nothing: on other ranks, and by other means.
+    #[inline]
+    pub fn visit_interval(&self) -> Option<Duration> {
+        (self.is_home && self.found.means == Means::Poll).then_some(DEFAULT_INTERVAL)
+    }
+
+    /// Enters MPI for a moment, on the home rank, if that is the means (`MPI_Iprobe`); to be called now
+    /// and then in a loop that computes. Takes some 100 ns where nothing waits.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline]
+    pub fn visit(&self) -> Result<()> {
+        match self.visit_interval() {
+            Some(_) => check("MPI_Iprobe", enter_mpi()),
+            None => Ok(()),
+        }
+    }
+
+    /// Does `work`, which calls nothing of MPI, and lends MPI to the helper meanwhile where there is
+    /// one.
+    ///
+    /// `work` must be `Send` so that nothing of this crate that calls MPI gets into it. It is for the
+    /// caller that nothing else of MPI does.
+    ///
+    /// # Errors
+    /// What MPI returned to the helper.
+    #[inline]
+    pub fn outside_mpi<T>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        let Some(helper) = self.helper.as_ref().filter(|_| !self.is_concurrent) else {
+            return Ok(work());
+        };
+        helper.lend();
+        let on_panic = TakeBack(helper);
+        let value = work();
+        std::mem::forget(on_panic);
+        check("MPI_Iprobe", helper.take_back())?;
+        Ok(value)
+    }
+}
+
+/// Takes MPI back when `work` panics, so that what unwinds may call MPI.
+struct TakeBack<'a>(&'a Helper);
+
+impl Drop for TakeBack<'_> {
+    fn drop(&mut self) {
+        self.0.take_back();
+    }
+}
+
+/// The helper is to call MPI no more once the engine is gone. Nothing is communicated.
+impl Drop for ProgressEngine<'_> {
+    fn drop(&mut self) {
+        self.stop_helper();
+    }
+}
+
+/// One visit to MPI, which makes progress on everything: `MPI_Iprobe` for a message that nobody sends.
+/// `MPI_Win_sync` is cheaper and brings nothing on MPICH and UCX.
+pub(super) fn enter_mpi() -> c_int {
+    /// Within the 32,767 that every library allows (MPI-4.1 §9.1.2), and used by nobody here.
+    const UNUSED_TAG: c_int = 32_749;
+    let mut flag: c_int = 0;
+    // SAFETY: MPI is initialised for `'mpi`, which outlives the engine and its helper; the handles are
+    // predefined, `flag` is live, the status is not asked for. By the thread level and the loan
+    // (`helper.rs`) this thread may call MPI now.
+    unsafe {
+        ffi::MPI_Iprobe(
+            ffi::RSMPI_ANY_SOURCE,
+            UNUSED_TAG,
+            ffi::RSMPI_COMM_WORLD,
+            &mut flag,
+            ffi::RSMPI_STATUS_IGNORE,
+        )
+    }
+}

@@ -1,0 +1,182 @@
+//! Memory that all ranks of one node share, and CPU atomics on it.
+
+use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use mpi::ffi;
+
+use super::comm::{Comm, Rank};
+use super::error::{ErrorKind, Result, check};
+use super::layout::{Bits, Counter, Kind, Layout, Region};
+use super::placement::Placement;
+use super::window::checked_size;
+
+/// A window whose memory lies on one *home* rank and is mapped by all (`MPI_Win_allocate_shared`,
+/// MPI-4.1 §12.2.3), in one `MPI_Win_lock_all` epoch from [`open`](SharedWindow::open) to
+/// [`close`](SharedWindow::close). All ranks must be on one node.
+///
+/// Its words are operated on by CPU atomics alone, never by RMA calls: mixing both on one word loses
+/// updates. So nobody needs anybody's progress: an operation takes what a cache line takes, whether the
+/// home rank sleeps or computes, on every MPI library.
+#[derive(Debug)]
+#[must_use = "a window is closed with `close`, which is collective; dropping it leaks it"]
+pub struct SharedWindow<'mpi> {
+    raw: ffi::MPI_Win,
+    /// The home rank's memory as it is mapped here; at least `n_bytes`, aligned to 8.
+    base: NonNull<u8>,
+    n_bytes: usize,
+    mpi: PhantomData<(&'mpi (), *const ())>,
+}
+
+impl<'mpi> SharedWindow<'mpi> {
+    /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SeveralNodes`], [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all
+    /// ranks, before anything is allocated), or what MPI returns.
+    pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
+        let n_bytes = checked_size(layout, comm, home)?;
+        let n_nodes = Placement::of(comm)?.n_nodes();
+        if n_nodes > 1 {
+            return Err(ErrorKind::SeveralNodes { n_nodes }.into());
+        }
+        let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
+        let mut own_base: *mut c_void = std::ptr::null_mut();
+        // SAFETY: the predefined null handle is a valid initial value to be overwritten.
+        let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
+        const BYTES: c_int = 1;
+        // SAFETY: `n_bytes` fits a signed displacement (`Layout::region`); communicator, `own_base` and
+        // `raw` are live, and all ranks can share memory (checked).
+        let code = unsafe {
+            ffi::MPI_Win_allocate_shared(
+                own_bytes as ffi::MPI_Aint,
+                BYTES,
+                ffi::RSMPI_INFO_NULL,
+                comm.raw(),
+                (&raw mut own_base).cast(),
+                &mut raw,
+            )
+        };
+        check("MPI_Win_allocate_shared", code)?;
+        // SAFETY: the window was made above; the error handler is predefined.
+        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        check("MPI_Win_set_errhandler", code)?;
+        // SAFETY: live window, no epoch open on it; nobody asks for a conflicting lock.
+        let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
+        check("MPI_Win_lock_all", code)?;
+        let window = SharedWindow {
+            raw,
+            base: memory_of(raw, home, n_bytes)?,
+            n_bytes,
+            mpi: PhantomData,
+        };
+        if comm.rank() == home {
+            window.clear();
+        }
+        window.sync()?;
+        comm.barrier()?; // nobody operates on the window before it is zero
+        window.sync()?;
+        Ok(window)
+    }
+
+    /// Sets `bits` in word `index` and returns the word as it was before (`lock or`, or a loop of
+    /// `cmpxchg`). With `bits` 0, an atomic read.
+    ///
+    /// # Panics
+    /// If `index` is outside the region, or the region is another window's.
+    #[inline(always)]
+    pub fn fetch_or(&self, region: Region<Bits>, index: usize, bits: u64) -> u64 {
+        self.word(&region, index).fetch_or(bits, AcqRel)
+    }
+
+    /// Adds `addend` to counter `index` (wrapping) and returns the number as it was before. With
+    /// `addend` 0, an atomic read.
+    ///
+    /// # Panics
+    /// If `index` is outside the region, or the region is another window's.
+    #[inline(always)]
+    pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> u64 {
+        self.word(&region, index).fetch_add(addend, AcqRel)
+    }
+
+    /// Copies all words of a region of 64-bit words; each is read atomically. Exact where no operation
+    /// is in flight, which is for the caller to synchronise.
+    ///
+    /// # Panics
+    /// If the region is another window's.
+    pub fn read<K: Kind<Word = u64>>(&self, region: Region<K>) -> Vec<u64> {
+        (0..region.n_words())
+            .map(|index| self.word(&region, index).load(Relaxed))
+            .collect()
+    }
+
+    /// Sets every word to zero. No other operation may be in flight, which is for the caller to
+    /// synchronise.
+    pub fn clear(&self) {
+        for displacement in (0..self.n_bytes).step_by(size_of::<u32>()) {
+            // SAFETY: words have 4 or 8 bytes, so `n_bytes` is a multiple of 4, `base` is aligned to 8,
+            // and this is within the mapped bytes; atomic, so a racing reader is no data race.
+            let word =
+                unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(displacement).cast()) };
+            word.store(0, Relaxed);
+        }
+    }
+
+    /// Closes the epoch and frees the window. Collective.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn close(mut self) -> Result<()> {
+        // SAFETY: live window with the epoch open since `open`.
+        check("MPI_Win_unlock_all", unsafe {
+            ffi::MPI_Win_unlock_all(self.raw)
+        })?;
+        // SAFETY: live window, no epoch open, freed once since `self` is consumed; nothing refers to
+        // its memory any more.
+        check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })
+    }
+
+    /// `MPI_Win_sync` (MPI-4.1 §12.5.4): with a barrier between two of them, what was stored before the
+    /// one is seen after the other, in whatever memory model the window has.
+    fn sync(&self) -> Result<()> {
+        // SAFETY: live window, within the epoch.
+        check("MPI_Win_sync", unsafe { ffi::MPI_Win_sync(self.raw) })
+    }
+
+    #[inline(always)]
+    fn word<K: Kind<Word = u64>>(&self, region: &Region<K>, index: usize) -> &AtomicU64 {
+        region.assert_within(self.n_bytes);
+        let displacement = region.displacement(index);
+        // SAFETY: a 64-bit word within the `n_bytes` mapped bytes (asserted); `base` is aligned to 8
+        // (`memory_of`) and displacements of 64-bit regions are multiples of 8 (`Layout::region`). The
+        // memory lives until `close` consumes the window, and all ranks use atomics on it alone.
+        unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(displacement).cast()) }
+    }
+}
+
+/// Where the memory of `home` is mapped in this process.
+fn memory_of(raw: ffi::MPI_Win, home: Rank, n_bytes: usize) -> Result<NonNull<u8>> {
+    if n_bytes == 0 {
+        return Ok(NonNull::<u64>::dangling().cast());
+    }
+    let (mut size, mut unit): (ffi::MPI_Aint, c_int) = (0, 0);
+    let mut base: *mut c_void = std::ptr::null_mut();
+    // SAFETY: a live window of MPI_Win_allocate_shared; the three results are live.
+    let code = unsafe {
+        ffi::MPI_Win_shared_query(
+            raw,
+            home,
+            &mut size,
+            &mut unit,
+            (&raw mut base).cast(),
+        )
+    };
+    check("MPI_Win_shared_query", code)?;
+    let fits = size >= n_bytes as ffi::MPI_Aint;
+    NonNull::new(base.cast::<u8>())
+        .filter(|base| fits && base.cast::<u64>().is_aligned())
+        .ok_or_else(|| ErrorKind::SharedMemory.into())
+}
