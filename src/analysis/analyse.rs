@@ -49,6 +49,8 @@ pub(super) struct Analysis<'run, S> {
     pub(super) rounds: Rounds,
     pub(super) order: Option<OrderCheck>,
     pub(super) latency: Histogram,
+    /// Of one-sided operations on several nodes: from the home rank's node and from others.
+    pub(super) by_node: Option<[Histogram; 2]>,
     pub(super) scores: Scores,
     /// Σ over games or rounds of the longest useful time in it.
     pub(super) critical_ns: u64,
@@ -75,6 +77,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
             ranks,
             order: one_sided.then(|| OrderCheck::new(method, run.digits)),
             latency: Histogram::default(),
+            by_node: (one_sided && run.n_nodes() > 1).then(Default::default),
             scores: Scores::new(run.digits),
             critical_ns: 0,
             wall_ns: 0,
@@ -102,6 +105,11 @@ impl<'run, S: Stream> Analysis<'run, S> {
                 let stall_ns = stalls.stall_ns(index, begin, end);
                 rank.count(&record, stall_ns);
                 self.latency.add(record.duration_ns());
+                if let Some(by_node) = self.by_node.as_mut().filter(|_| rank.rank != self.run.home)
+                {
+                    let is_remote = !self.run.share_a_node(rank.rank, self.run.home);
+                    by_node[usize::from(is_remote)].add(record.duration_ns());
+                }
                 let won = record.outcome == Outcome::Won;
                 if let Some(order) = &mut self.order {
                     let claim = Witness {

@@ -1,11 +1,13 @@
 //! What the records of a run come to, once all have been seen.
 
 use super::analyse::Analysis;
-use super::findings::{Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source};
+use super::findings::{
+    Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup, Source,
+};
 use super::order::OrderCheck;
 use super::rank::{Rank, Stream};
 use super::stalls::StallCheck;
-use crate::trace::{End, RunInfo, Version};
+use crate::trace::{End, ProgressInfo, RunInfo, Version};
 
 /// Ranks that are named in notes; the others are counted.
 const MAX_NAMED: usize = 20;
@@ -63,6 +65,10 @@ impl<S: Stream> Analysis<'_, S> {
             rounds: collective.then_some(self.rounds.n_rounds),
             stalls: stalls.map(StallCheck::into_stalls),
             latency: self.latency.latency(),
+            latency_by_node: self.by_node.map(|[same, other]| LatencyByNode {
+                same: same.latency(),
+                other: other.latency(),
+            }),
             order: self.order.map(OrderCheck::into_order),
             recorded: Some(recorded),
             notes,
@@ -86,6 +92,7 @@ impl<S: Stream> Analysis<'_, S> {
             RankFindings {
                 rank: rank.rank,
                 host: self.run.hosts.get(index).cloned(),
+                node: self.run.nodes.get(index).copied(),
                 guesses: sums.guesses,
                 points: sums.points,
                 operations: Some(sums.operations),
@@ -154,6 +161,8 @@ fn setup(run: &RunInfo) -> Setup {
         seed: Some(run.seed),
         think: Some(run.think.clone()),
         mpi_library: Some(run.mpi_library.clone()),
+        progress: run.progress.as_ref().map(ProgressInfo::in_words),
+        nodes: Some(run.n_nodes() as u32),
     }
 }
 

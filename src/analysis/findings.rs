@@ -40,6 +40,10 @@ pub struct Setup {
     pub think: Option<String>,
     /// The MPI library.
     pub mpi_library: Option<String>,
+    /// Who made progress while the home rank was outside MPI, in words (one-sided).
+    pub progress: Option<String>,
+    /// Number of nodes: ranks of one node share memory.
+    pub nodes: Option<u32>,
 }
 
 /// What one rank did. Times in nanoseconds, sums over all games; `useful + wait + operation + tracer +
@@ -50,6 +54,8 @@ pub struct RankFindings {
     pub rank: u32,
     /// Its host.
     pub host: Option<String>,
+    /// Its node.
+    pub node: Option<u32>,
     /// Guesses.
     pub guesses: u64,
     /// Points.
@@ -111,6 +117,17 @@ pub struct Stalls {
     pub max_ns: u64,
     /// How wrong `stall_ns` may be because clocks differ.
     pub error_ns: u64,
+    /// How long all that met the home rank outside MPI took.
+    pub latency: Option<Latency>,
+}
+
+/// How long operations took, by where they came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LatencyByNode {
+    /// From the home rank's node, the home rank itself excepted.
+    pub same: Option<Latency>,
+    /// From other nodes.
+    pub other: Option<Latency>,
 }
 
 /// A digit that more than one rank scored.
@@ -185,6 +202,9 @@ pub struct Findings {
     pub stalls: Option<Stalls>,
     /// How long operations took.
     pub latency: Option<Latency>,
+    /// How long they took ranks of the home rank's node, itself excepted, and ranks of other nodes
+    /// (one-sided, on several nodes).
+    pub latency_by_node: Option<LatencyByNode>,
     /// The order of claims (one-sided).
     pub order: Option<Order>,
     /// The recording.

@@ -27,7 +27,8 @@ pub use analyse::{analyse, analyse_trace};
 pub use compare::{Extremes, Part, Waterfall, differences};
 pub use expression::{Expression, Name, ParseError};
 pub use findings::{
-    DoubleScore, Efficiency, Findings, Lockstep, RankFindings, Recorded, Setup, Source, Stalls,
+    DoubleScore, Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup,
+    Source, Stalls,
 };
 pub use group::{Group, GroupSpread, Row, rows as group_rows};
 pub use latency::{Histogram, Latency};

@@ -1,12 +1,13 @@
 //! Reading a run, whatever it was kept as.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::analyse::analyse_trace;
 use super::findings::{DoubleScore, Findings, Lockstep, RankFindings, Setup, Source};
 use super::log::GameLog;
 use super::summary::RunSummary;
-use crate::trace::{Version, read_up_to};
+use crate::trace::{ProgressInfo, Version, read_up_to};
 
 /// Largest document or log that is read.
 const MAX_FILE_BYTES: u64 = 1 << 28;
@@ -44,6 +45,7 @@ pub fn of_summary(run: &RunSummary) -> Findings {
     let per_rank = run.per_rank.iter().map(|rank| RankFindings {
         rank: rank.rank,
         host: Some(rank.host.clone()),
+        node: rank.node,
         guesses: rank.guesses,
         points: rank.points,
         operations: Some(rank.operations),
@@ -75,6 +77,8 @@ pub fn of_summary(run: &RunSummary) -> Findings {
             seed: Some(run.seed),
             think: Some(run.think.clone()),
             mpi_library: Some(run.mpi_library.clone()),
+            progress: run.progress.as_ref().map(ProgressInfo::in_words),
+            nodes: n_nodes(run),
         },
         per_rank: per_rank.collect(),
         wall_ns: Some(wall_ns),
@@ -91,6 +95,7 @@ pub fn of_log(log: &GameLog) -> Findings {
     let per_rank = log.ranks.iter().map(|rank| RankFindings {
         rank: rank.rank,
         host: None,
+        node: None,
         guesses: rank.guesses,
         points: rank.points,
         operations: None,
@@ -151,6 +156,8 @@ fn nothing(source: Source) -> Findings {
             seed: None,
             think: None,
             mpi_library: None,
+            progress: None,
+            nodes: None,
         },
         per_rank: Vec::new(),
         wall_ns: None,
@@ -162,10 +169,17 @@ fn nothing(source: Source) -> Findings {
         efficiency: None,
         stalls: None,
         latency: None,
+        latency_by_node: None,
         order: None,
         recorded: None,
         notes: Vec::new(),
     }
+}
+
+/// How many nodes there were, where every rank says which was its own.
+fn n_nodes(run: &RunSummary) -> Option<u32> {
+    let nodes: Option<BTreeSet<u32>> = run.per_rank.iter().map(|rank| rank.node).collect();
+    Some(nodes?.len() as u32)
 }
 
 fn lockstep_of(run: &RunSummary) -> Lockstep {

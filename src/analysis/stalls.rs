@@ -2,6 +2,7 @@
 
 use super::add;
 use super::findings::Stalls;
+use super::latency::Histogram;
 use super::rank::Stream;
 use crate::trace::{Kind, Moment, Reading, Record, RunInfo};
 
@@ -16,6 +17,8 @@ pub(super) struct StallCheck<S> {
     /// For each rank the home rank's records, as far as that rank's operations have come.
     absences: Vec<Option<Absences<S>>>,
     stalls: Stalls,
+    /// How long operations took that met the home rank outside MPI.
+    away: Histogram,
     /// For each rank how wrong its stalls may be, in nanoseconds.
     errors_ns: Vec<u64>,
 }
@@ -39,6 +42,7 @@ impl<S: Stream> StallCheck<S> {
             home_reading: run.clocks.reading_of(run.home),
             absences: absences.collect(),
             stalls: Stalls::default(),
+            away: Histogram::default(),
             errors_ns: vec![0; run.ranks as usize],
         }
     }
@@ -75,7 +79,10 @@ impl<S: Stream> StallCheck<S> {
                 break;
             }
         }
-        self.stalls.n_home_away += u64::from(met);
+        if met {
+            self.stalls.n_home_away += 1;
+            self.away.add(end.ns.saturating_sub(begin.ns));
+        }
         if stall_ns > 0 {
             self.stalls.n_stalled += 1;
             add(&mut self.stalls.stall_ns, stall_ns);
@@ -97,6 +104,9 @@ impl<S: Stream> StallCheck<S> {
                 .get(self.home as usize)
                 .is_none_or(Option::is_none)
         );
-        self.stalls
+        Stalls {
+            latency: self.away.latency(),
+            ..self.stalls
+        }
     }
 }

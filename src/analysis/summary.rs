@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Version, check_format};
+use crate::trace::{ProgressInfo, Version, check_format};
 
 /// The JSON Schema (2020-12) of a [`RunSummary`] document.
 pub const SCHEMA: &str = include_str!("summary.schema.json");
@@ -35,6 +35,9 @@ pub struct RunSummary {
     pub think: String,
     /// Name and version of the MPI library.
     pub mpi_library: String,
+    /// Who made progress while the home rank was outside MPI; `None` for the collective version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressInfo>,
     /// From the start of the game until the last rank left it, in seconds.
     pub wall_s: f64,
     /// From the start of the game until the last digit was claimed, in seconds.
@@ -62,6 +65,9 @@ pub struct RankSummary {
     pub rank: u32,
     /// The host that it ran on.
     pub host: String,
+    /// Its node: ranks of one node share memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u32>,
     /// Guesses.
     pub guesses: u64,
     /// Points.
@@ -133,6 +139,7 @@ pub(crate) mod tests {
         let rank = |rank, guesses, points, think_s, operation_s, play_s| RankSummary {
             rank,
             host: "node1".into(),
+            node: Some(0),
             guesses,
             points,
             think_s,
@@ -161,6 +168,7 @@ pub(crate) mod tests {
             seed: 7,
             think: "100ms + 300ms a rank".into(),
             mpi_library: "Open MPI 4.1.4".into(),
+            progress: None,
             wall_s: if collective { 6.8 } else { 2.25 },
             time_to_complete_s: if collective { 6.8 } else { 2.0 },
             points_total: per_rank.iter().map(|rank| rank.points).sum(),

@@ -174,12 +174,7 @@ fn lay_out(n_items: usize) -> (Layout, Region<Bits>, Region<Counter>) {
 }
 
 impl<M: Memory> WordBoard<'_, M> {
-    fn on(
-        memory: M,
-        words: Region<Bits>,
-        n_full_words: Region<Counter>,
-        n_items: usize,
-    ) -> Self {
+    fn on(memory: M, words: Region<Bits>, n_full_words: Region<Counter>, n_items: usize) -> Self {
         WordBoard {
             memory,
             engine: ProgressEngine::none(),

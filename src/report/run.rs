@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::seconds;
 use super::table::Table;
-use crate::analysis::{Findings, RankFindings, Source};
+use crate::analysis::{Findings, Latency, RankFindings, Source};
 use crate::trace::Version;
 
 /// With more ranks than this, tables show the first and the last ones only.
@@ -24,7 +24,15 @@ pub(super) fn setup(run: &Findings) -> String {
     }
     let ranks = plural(u64::from(setup.ranks), "rank");
     parts.push(match setup.hosts {
-        Some(hosts) => format!("{ranks} on {}", plural(u64::from(hosts), "host")),
+        Some(hosts) => {
+            let on = format!("{ranks} on {}", plural(u64::from(hosts), "host"));
+            match setup.nodes {
+                Some(nodes) if nodes != hosts => {
+                    format!("{on} ({})", plural(u64::from(nodes), "node"))
+                }
+                _ => on,
+            }
+        }
         None => ranks,
     });
     parts.extend(
@@ -87,7 +95,7 @@ pub(super) fn ranks(run: &Findings) -> String {
         let (waiting, operation) = unknown_waits(rank);
         table.row([
             rank.rank.to_string(),
-            rank.host.clone().unwrap_or("?".into()),
+            place(run, rank),
             rank.guesses.to_string(),
             rank.points.to_string(),
             known(rank.useful_ns),
@@ -98,6 +106,15 @@ pub(super) fn ranks(run: &Findings) -> String {
         ]);
     }
     table.render()
+}
+
+/// Where a rank ran: its host, and its node where hosts do not tell.
+fn place(run: &Findings, rank: &RankFindings) -> String {
+    let host = rank.host.clone().unwrap_or("?".into());
+    match rank.node {
+        Some(node) if run.setup.nodes != run.setup.hosts => format!("{host} (node {node})"),
+        _ => host,
+    }
 }
 
 /// All ranks, or the first and last ones with a gap between.
@@ -249,23 +266,30 @@ pub(super) fn checks(run: &Findings) -> String {
                 ),
             },
         );
+        if let Some(latency) = stalls.latency {
+            line("", format!("these: {}", percentiles(&latency)));
+        }
+    }
+    if let Some(progress) = &run.setup.progress {
+        line("", progress.clone());
     }
     if let Some(latency) = run.latency {
         let what = match run.setup.version {
             Some(Version::Collective) => "allreduces",
             _ => "claims",
         };
-        line(
-            what,
-            format!(
-                "{}: half within {}, 90 % within {}, 99 % within {}, longest {}",
-                latency.n,
-                known(Some(latency.p50_ns)),
-                known(Some(latency.p90_ns)),
-                known(Some(latency.p99_ns)),
-                known(Some(latency.max_ns))
-            ),
-        );
+        line(what, percentiles(&latency));
+    }
+    if let Some(by_node) = run.latency_by_node {
+        let parts = [
+            ("from the home rank's node", by_node.same),
+            ("from other nodes", by_node.other),
+        ];
+        for (whence, latency) in parts {
+            if let Some(latency) = latency {
+                line("", format!("{whence}: {}", percentiles(&latency)));
+            }
+        }
     }
     if let Some(recorded) = &run.recorded {
         let clocks = match (recorded.clocks, recorded.clock_violations) {
@@ -283,6 +307,18 @@ pub(super) fn checks(run: &Findings) -> String {
         );
     }
     text
+}
+
+/// How many operations there were, and how long they took.
+fn percentiles(latency: &Latency) -> String {
+    format!(
+        "{}: half within {}, 90 % within {}, 99 % within {}, longest {}",
+        latency.n,
+        known(Some(latency.p50_ns)),
+        known(Some(latency.p90_ns)),
+        known(Some(latency.p99_ns)),
+        known(Some(latency.max_ns))
+    )
 }
 
 /// The first double scores by name.

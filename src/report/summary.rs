@@ -56,6 +56,9 @@ pub fn summary(run: &RunSummary) -> String {
         );
     }
     text.push('\n');
+    if let Some(progress) = &run.progress {
+        let _ = writeln!(text, "progress {}", progress.in_words());
+    }
     text
 }
 

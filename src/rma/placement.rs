@@ -62,7 +62,10 @@ impl Placement {
 
     /// How many nodes there are.
     pub fn n_nodes(&self) -> usize {
-        self.of_rank.iter().max().map_or(0, |&last| last as usize + 1)
+        self.of_rank
+            .iter()
+            .max()
+            .map_or(0, |&last| last as usize + 1)
     }
 
     /// Whether two ranks share a node.
@@ -91,15 +94,7 @@ fn lowest_rank_of_node(comm: &Comm<'_>) -> Result<Rank> {
     })?;
     let mut lowest = comm.rank();
     // SAFETY: the communicator was made above; one int is sent or received.
-    let code = unsafe {
-        ffi::MPI_Bcast(
-            (&raw mut lowest).cast(),
-            1,
-            ffi::RSMPI_INT32_T,
-            0,
-            node,
-        )
-    };
+    let code = unsafe { ffi::MPI_Bcast((&raw mut lowest).cast(), 1, ffi::RSMPI_INT32_T, 0, node) };
     check("MPI_Bcast", code)?;
     // SAFETY: made above, freed once.
     check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut node) })?;

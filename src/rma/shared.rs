@@ -119,8 +119,7 @@ impl<'mpi> SharedWindow<'mpi> {
         for displacement in (0..self.n_bytes).step_by(size_of::<u32>()) {
             // SAFETY: words have 4 or 8 bytes, so `n_bytes` is a multiple of 4, `base` is aligned to 8,
             // and this is within the mapped bytes; atomic, so a racing reader is no data race.
-            let word =
-                unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(displacement).cast()) };
+            let word = unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(displacement).cast()) };
             word.store(0, Relaxed);
         }
     }
@@ -166,13 +165,7 @@ fn memory_of(raw: ffi::MPI_Win, home: Rank, n_bytes: usize) -> Result<NonNull<u8
     let mut base: *mut c_void = std::ptr::null_mut();
     // SAFETY: a live window of MPI_Win_allocate_shared; the three results are live.
     let code = unsafe {
-        ffi::MPI_Win_shared_query(
-            raw,
-            home,
-            &mut size,
-            &mut unit,
-            (&raw mut base).cast(),
-        )
+        ffi::MPI_Win_shared_query(raw, home, &mut size, &mut unit, (&raw mut base).cast())
     };
     check("MPI_Win_shared_query", code)?;
     let fits = size >= n_bytes as ffi::MPI_Aint;

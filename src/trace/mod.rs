@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `record`, `file` | the bytes of a record, and of the file's header |
 //! | `run` | `run.json` |
+//! | `progress` | who let one-sided operations through while the home rank was away |
 //! | `clock` | which ranks share a clock, and the offsets of the others; `synchronise` measures them |
 //! | `reader` | records as a stream, and why it ends |
 //! | `bounds` | what a record of a run can be |
@@ -23,6 +24,7 @@ mod event;
 mod file;
 #[cfg(feature = "mpi")]
 mod layer;
+mod progress;
 mod reader;
 mod record;
 #[cfg(feature = "mpi")]
@@ -37,6 +39,7 @@ pub use event::{TARGET, now_ns, record};
 pub use file::{FILE_VERSION, HEADER_BYTES, Header, MAGIC, file_name, is_own_file_name};
 #[cfg(feature = "mpi")]
 pub use layer::RecordLayer;
+pub use progress::{ProgressInfo, ProgressTrial};
 pub use reader::{End, Records, Trace};
 pub use record::{Kind, MAX_DURATION_NS, MAX_TIME_NS, Outcome, RECORD_BYTES, Record};
 #[cfg(feature = "mpi")]

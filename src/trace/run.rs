@@ -1,5 +1,6 @@
 //! `run.json`: what a run's folder says of the run as a whole.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -7,12 +8,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clocks;
+use super::progress::ProgressInfo;
 
 /// Name of the file in a run's folder.
 pub const RUN_FILE: &str = "run.json";
 
 /// Value of the field `format` that this version writes and reads.
-pub const RUN_FORMAT: &str = "onesided-run/1";
+pub const RUN_FORMAT: &str = "onesided-run/2";
 
 /// Largest `run.json` that is read: one of [`MAX_RANKS`] fits.
 const MAX_RUN_BYTES: u64 = 1 << 28;
@@ -85,11 +87,13 @@ pub struct RunInfo {
     pub think: String,
     /// Name and version of the MPI library.
     pub mpi_library: String,
-    /// Who makes progress on one-sided operations while the home rank is outside MPI: `library`,
-    /// whatever the MPI library does by itself.
-    pub progress: String,
+    /// Who makes progress on one-sided operations while the home rank is outside MPI; `None` for the
+    /// collective version.
+    pub progress: Option<ProgressInfo>,
     /// For each rank its host.
     pub hosts: Vec<String>,
+    /// For each rank its node: ranks of one node share memory.
+    pub nodes: Vec<u32>,
     /// Whose clock is whose.
     pub clocks: Clocks,
     /// What recording costs.
@@ -134,8 +138,9 @@ impl RunInfo {
                 self.ranks, self.digits
             ));
         }
-        if self.hosts.len() != self.ranks as usize || self.home >= self.ranks {
-            return Err("'hosts' and 'home' do not go with the number of ranks".into());
+        let of_ranks = [self.hosts.len(), self.nodes.len()];
+        if of_ranks != [self.ranks as usize; 2] || self.home >= self.ranks {
+            return Err("'hosts', 'nodes' and 'home' do not go with the number of ranks".into());
         }
         let costs = [self.tracer.record_ns, self.tracer.clock_ns];
         if !costs.iter().all(|cost_ns| (0.0..1e9).contains(cost_ns)) {
@@ -152,6 +157,16 @@ impl RunInfo {
     pub fn run_number(&self) -> Result<u64, String> {
         u64::from_str_radix(&self.run_id, 16)
             .map_err(|_| format!("run_id '{}' is no hexadecimal number", self.run_id))
+    }
+
+    /// How many nodes there were.
+    pub fn n_nodes(&self) -> usize {
+        self.nodes.iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether two ranks shared a node.
+    pub fn share_a_node(&self, a: u32, b: u32) -> bool {
+        self.nodes.get(a as usize) == self.nodes.get(b as usize)
     }
 
     /// How many hosts there were.
@@ -222,8 +237,9 @@ pub(crate) mod tests {
             seed: 7,
             think: "1ms".into(),
             mpi_library: "Open MPI 4.1.4".into(),
-            progress: "library".into(),
+            progress: None,
             hosts: vec!["node1".into(); ranks as usize],
+            nodes: vec![0; ranks as usize],
             clocks: Clocks::one("node1", ranks),
             tracer: TracerCost::default(),
         }
@@ -236,13 +252,13 @@ pub(crate) mod tests {
         assert_eq!(RunInfo::from_json(&text).unwrap(), good);
         for (from, to, why) in [
             ("{", "", "not a JSON document"),
-            ("onesided-run/1", "onesided-run/2", "reads 'onesided-run/1'"),
+            ("onesided-run/2", "onesided-run/9", "reads 'onesided-run/2'"),
             ("\"format\"", "\"fromat\"", "no field 'format'"),
             ("\"ranks\":2", "\"ranks\":3", "do not go with"),
             ("\"digits\":9", "\"digits\":0", "at least one"),
             ("\"digits\":9", "\"digits\":4294967295", "at most"),
             ("\"ranks\":2", "\"ranks\":4294967295", "at most"),
-            ("\"onesided-run/1\"", "7", "no field 'format'"),
+            ("\"onesided-run/2\"", "7", "no field 'format'"),
             ("\"2a\"", "\"xyz\"", "no hexadecimal"),
             ("\"of_rank\":[0,0]", "\"of_rank\":[0,1]", "lacks a clock"),
             ("\"record_ns\":0.0", "\"record_ns\":-1", "negative"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
+use onesided::rma::Progress;
 
 use super::super::Format;
 use super::recording::TraceArgs;
@@ -22,6 +23,9 @@ pub(super) enum PlayVersion {
         /// The atomic operation that claims a digit
         #[arg(long, value_enum, default_value = "fetch-and-op")]
         claim_with: ClaimWith,
+        /// What keeps claims moving while rank 0 thinks, outside MPI
+        #[arg(long, value_enum, default_value = "auto")]
+        progress: ProgressArg,
         #[command(flatten)]
         game: GameArgs,
     },
@@ -38,6 +42,31 @@ pub(super) enum ClaimWith {
     FetchAndOp,
     /// One slot a digit with its owner, by MPI_Compare_and_swap
     CompareAndSwap,
+    /// One bit a digit, by CPU atomics in memory that all ranks share: one node only
+    SharedMemory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressArg {
+    /// Try whether the library does it alone; else the cheapest of the others that does
+    Auto,
+    /// Nothing: what the MPI library does by itself
+    None,
+    /// Rank 0 enters MPI every 50 us while it thinks
+    Poll,
+    /// A helper thread on rank 0 does (needs MPI_THREAD_SERIALIZED)
+    Thread,
+}
+
+impl From<ProgressArg> for Progress {
+    fn from(arg: ProgressArg) -> Self {
+        match arg {
+            ProgressArg::Auto => Progress::Auto,
+            ProgressArg::None => Progress::None,
+            ProgressArg::Poll => Progress::Poll,
+            ProgressArg::Thread => Progress::Thread,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,10 +161,9 @@ impl GameArgs {
     }
 }
 
-impl ClaimWith {
-    /// As it is given on the command line.
-    pub(super) fn name(self) -> String {
-        self.to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned())
-    }
+/// An argument's value as it is given on the command line.
+pub(super) fn name_of(value: impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }

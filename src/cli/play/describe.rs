@@ -4,22 +4,68 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT};
-use onesided::game::{Results, Series};
-use onesided::rma::{Comm, Library};
-use onesided::trace::{Clocks, RUN_FORMAT, RunInfo, TracerCost, Version};
+use onesided::game::Results;
+use onesided::rma::{Found, Means};
+use onesided::trace::{
+    Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, RunInfo, TracerCost, Version,
+};
 
-use super::{HOME, Play, recording};
+use super::args::{ClaimWith, PlayVersion, ProgressArg, name_of};
+use super::session::Session;
+use super::{HOME, recording};
 
-impl Play {
+/// What is done about progress, for those who read the result.
+pub(super) fn progress(
+    claim_with: Option<ClaimWith>,
+    asked: ProgressArg,
+    found: &Found,
+) -> ProgressInfo {
+    let name = |means| match means {
+        Means::Library => "library".to_owned(),
+        Means::Poll => "poll".to_owned(),
+        Means::Thread => "thread".to_owned(),
+    };
+    let us = |ns: u64| ns as f64 / 1e3;
+    let trials = found.trials.iter().map(|trial| ProgressTrial {
+        means: name(trial.means),
+        operations: trial.n_operations,
+        median_us: us(trial.median_ns),
+        max_us: us(trial.max_ns),
+        stalled: trial.stalled,
+    });
+    ProgressInfo {
+        asked: name_of(asked),
+        means: match claim_with {
+            Some(ClaimWith::SharedMemory) => "cpu-atomics".into(),
+            _ => name(found.means),
+        },
+        interval_us: found.interval.map(|interval| interval.as_secs_f64() * 1e6),
+        trials: trials.collect(),
+    }
+}
+
+impl Session<'_, '_> {
+    /// How digits are claimed.
+    pub(super) fn claim_with(&self) -> Option<ClaimWith> {
+        match self.args.version {
+            PlayVersion::Rma { claim_with, .. } => Some(claim_with),
+            PlayVersion::Collective { .. } => None,
+        }
+    }
+
+    fn version(&self) -> (Version, Option<String>) {
+        let claim_with = self.claim_with();
+        let version = match claim_with {
+            Some(_) => Version::Rma,
+            None => Version::Collective,
+        };
+        (version, claim_with.map(name_of))
+    }
+
     /// What `run.json` says, as far as it is known before the clocks are.
-    pub(super) fn run_info(
-        &self,
-        run_id: String,
-        series: &Series,
-        world: &Comm<'_>,
-        library: &Library,
-    ) -> RunInfo {
+    pub(super) fn run_info(&self, run_id: String) -> RunInfo {
         let (version, claim_with) = self.version();
+        let (series, world) = (&self.series, self.world);
         let args = std::env::args_os();
         RunInfo {
             format: RUN_FORMAT.into(),
@@ -36,29 +82,26 @@ impl Play {
             games: series.n_games,
             seed: series.seed,
             think: self.game().think_in_words(),
-            mpi_library: library.to_string(),
-            progress: "library".into(),
+            mpi_library: self.library.to_string(),
+            progress: None,
             hosts: Vec::new(),
+            nodes: self.placement.nodes().to_vec(),
             clocks: Clocks::one("", 0),
             tracer: TracerCost::default(),
         }
     }
 
     /// The summary, on rank 0.
-    pub(super) fn summarise(
-        &self,
-        series: &Series,
-        library: &Library,
-        results: Results,
-        hosts: &[Vec<u8>],
-    ) -> RunSummary {
+    pub(super) fn summarise(&self, results: Results, hosts: &[Vec<u8>]) -> RunSummary {
         let (version, claim_with) = self.version();
+        let series = &self.series;
         let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
         let per_rank: Vec<RankSummary> = (0u32..)
             .zip(results.per_rank.iter().zip(hosts))
             .map(|(rank, (sums, host))| RankSummary {
                 rank,
                 host: String::from_utf8_lossy(host).into_owned(),
+                node: self.placement.nodes().get(rank as usize).copied(),
                 guesses: sums.guesses,
                 points: sums.points,
                 think_s: seconds(sums.think_ns),
@@ -85,7 +128,8 @@ impl Play {
             games: results.n_games,
             seed: series.seed,
             think: self.game().think_in_words(),
-            mpi_library: library.to_string(),
+            mpi_library: self.library.to_string(),
+            progress: None,
             wall_s: seconds(results.wall_ns),
             time_to_complete_s: seconds(results.to_complete_ns),
             points_total: per_rank.iter().map(|rank| rank.points).sum(),

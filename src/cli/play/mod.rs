@@ -3,23 +3,21 @@
 mod args;
 mod describe;
 mod recording;
+mod session;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use onesided::analysis::{RunSummary, Version};
-use onesided::claim::{BitBoard, Board, SlotBoard};
-use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
-use onesided::report;
+use onesided::game::{self, Series};
 use onesided::rma::launcher::Launch;
-use onesided::rma::{self, Comm, Library, Mpi, Rank, ThreadLevel};
-use onesided::trace::{RecordLayer, RunInfo};
+use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
+use onesided::trace::RecordLayer;
 
 pub(super) use args::Play;
-use args::{ClaimWith, GameArgs, PlayVersion};
-use recording::Tracing;
+use args::{GameArgs, PlayVersion, ProgressArg};
+use session::Session;
 
-use super::{Failure, Format, keep_stdout_for_results, once_per_job, print, print_json};
+use super::{Failure, Format, keep_stdout_for_results, once_per_job};
 
 /// The rank whose memory holds the claims, and which prints.
 const HOME: i32 = 0;
@@ -75,7 +73,7 @@ impl Play {
         if self.game().format == Format::Json {
             keep_stdout_for_results()?;
         }
-        let mpi = Mpi::init(ThreadLevel::Funneled).map_err(cannot_start)?;
+        let mpi = Mpi::init_up_to(self.thread_level()).map_err(cannot_start)?;
         Ok((mpi, library))
     }
 
@@ -102,49 +100,15 @@ impl Play {
         if let Some(message) = self.game().unknown_straggler(world.size()) {
             return all_end(world, &Failure::Usage(message));
         }
-        let series = self.series(world)?;
-        let recording = &self.game().recording;
-        let tracing = match recording.trace.as_ref().zip(layer) {
-            Some((folder, layer)) => {
-                let info = |run_id, clocks, tracer, hosts: Vec<String>| RunInfo {
-                    hosts,
-                    clocks,
-                    tracer,
-                    ..self.run_info(run_id, &series, world, library)
-                };
-                match recording.start(folder, layer, world, info)? {
-                    Ok(tracing) => Some(tracing),
-                    Err(failure) => return all_end(world, &failure),
-                }
-            }
-            None => None,
+        let session = Session {
+            args: &self,
+            world,
+            library,
+            layer,
+            series: self.series(world)?,
+            placement: Placement::of(world)?,
         };
-        let summary = self.play(&series, world, library, tracing.as_ref())?;
-        let trouble = match tracing {
-            Some(tracing) => tracing.finish(world)?,
-            None => None,
-        };
-        if let Some(trouble) = trouble {
-            eprintln!("onesided: warning: {trouble}");
-        }
-        let Some(summary) = summary else {
-            return Ok(ExitCode::SUCCESS);
-        };
-        let printed = match self.game() {
-            GameArgs {
-                format: Format::Json,
-                ..
-            } => print_json(&summary),
-            GameArgs { quiet: true, .. } => Ok(()),
-            _ => print(&report::summary(&summary)),
-        };
-        Ok(printed.map_or_else(
-            |failure| {
-                eprintln!("{failure}");
-                ExitCode::from(failure.exit_code())
-            },
-            |()| ExitCode::SUCCESS,
-        ))
+        session.run()
     }
 
     fn game(&self) -> &GameArgs {
@@ -163,81 +127,14 @@ impl Play {
         })
     }
 
-    /// Plays all games. The summary on rank 0, `None` elsewhere.
-    fn play(
-        &self,
-        series: &Series,
-        world: &Comm<'_>,
-        library: &Library,
-        tracing: Option<&Tracing<'_>>,
-    ) -> game::Result<Option<RunSummary>> {
-        let args = self.game();
-        let hosts = world.gather(HOME, rma::processor_name()?.as_bytes())?;
-        tracing::info!(rank = world.rank(), %library, ?series, "playing");
-        let results = match self.version {
-            PlayVersion::Rma { claim_with, .. } => match claim_with {
-                ClaimWith::FetchAndOp => {
-                    args.play_on_board(series, world, tracing, BitBoard::open)?
-                }
-                ClaimWith::CompareAndSwap => {
-                    args.play_on_board(series, world, tracing, SlotBoard::open)?
-                }
-            },
-            PlayVersion::Collective { .. } => {
-                let mut referee = Collective::new(world, args.digits);
-                args.play_series(series, world, tracing, &mut referee)?
-            }
-        };
-        Ok(results
-            .zip(hosts)
-            .map(|(results, hosts)| self.summarise(series, library, results, &hosts)))
-    }
-
-    fn version(&self) -> (Version, Option<String>) {
+    /// The thread level that a helper thread would need, where there may be one.
+    fn thread_level(&self) -> ThreadLevel {
         match self.version {
-            PlayVersion::Rma { claim_with, .. } => (Version::Rma, Some(claim_with.name())),
-            PlayVersion::Collective { .. } => (Version::Collective, None),
-        }
-    }
-}
-
-impl GameArgs {
-    /// Plays one-sidedly on boards of one kind.
-    fn play_on_board<'mpi, B: Board>(
-        &self,
-        series: &Series,
-        world: &Comm<'mpi>,
-        tracing: Option<&Tracing<'_>>,
-        open: fn(&Comm<'mpi>, Rank, usize) -> rma::Result<B>,
-    ) -> game::Result<Option<Results>> {
-        let n_items = self.digits as usize;
-        let mut referee = OneSided::open(world, HOME, |comm| open(comm, HOME, n_items))?;
-        let results = self.play_series(series, world, tracing, &mut referee)?;
-        referee.close()?;
-        Ok(results)
-    }
-
-    fn play_series<R: Referee>(
-        &self,
-        series: &Series,
-        world: &Comm<'_>,
-        tracing: Option<&Tracing<'_>>,
-        referee: &mut R,
-    ) -> game::Result<Option<Results>> {
-        let announcer = self.verbose.then(|| {
-            let output: Box<dyn std::io::Write> = match self.format {
-                Format::Text => Box::new(std::io::stdout()),
-                Format::Json => Box::new(std::io::stderr()),
-            };
-            Announcer::new(world, output)
-        });
-        match (announcer, tracing.map(Tracing::observer)) {
-            (None, None) => series.play(world, referee, &mut ()),
-            (None, Some(mut recording)) => series.play(world, referee, &mut recording),
-            (Some(mut announcer), None) => series.play(world, referee, &mut announcer),
-            (Some(announcer), Some(recording)) => {
-                series.play(world, referee, &mut (announcer, recording))
-            }
+            PlayVersion::Rma {
+                progress: ProgressArg::Auto | ProgressArg::Thread,
+                ..
+            } => ThreadLevel::Serialized,
+            _ => ThreadLevel::Funneled,
         }
     }
 }

@@ -140,7 +140,9 @@ impl<'mpi> ProgressEngine<'mpi> {
                 break;
             }
         }
-        let best = trials.iter().min_by_key(|trial| (trial.stalled, trial.max_ns));
+        let best = trials
+            .iter()
+            .min_by_key(|trial| (trial.stalled, trial.max_ns));
         if let Some(best) = best.filter(|best| best.means != self.found.means) {
             self.take(best.means)?;
         }

@@ -216,7 +216,10 @@ mod tests {
             helper.lend();
             let start = Instant::now();
             while library.n_visits.load(SeqCst) < before + 10 {
-                assert!(start.elapsed() < Duration::from_secs(20), "it does not visit");
+                assert!(
+                    start.elapsed() < Duration::from_secs(20),
+                    "it does not visit"
+                );
                 thread::sleep(Duration::from_millis(1));
             }
             helper.take_back();

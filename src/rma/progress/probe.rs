@@ -141,7 +141,11 @@ impl Probe {
         if comm.rank() == self.home {
             verdict = self.stay_away(comm, engine)?.to_bytes();
         } else if self.probers.contains(&comm.rank()) {
-            comm.send(&self.operate_meanwhile(comm, operate)?.to_bytes(), self.home, SAW)?;
+            comm.send(
+                &self.operate_meanwhile(comm, operate)?.to_bytes(),
+                self.home,
+                SAW,
+            )?;
         }
         self.tell_all(comm, &mut verdict)?;
         Ok(Saw::from_bytes(verdict))

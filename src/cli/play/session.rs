@@ -1,0 +1,197 @@
+//! One run: boards are opened, the run is recorded, games are played, the result is printed.
+
+use std::process::ExitCode;
+
+use onesided::claim::{BitBoard, Board, Options, SharedBoard, SlotBoard};
+use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
+use onesided::report;
+use onesided::rma::{self, Comm, Hints, Library, Means, Placement};
+use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
+
+use super::super::{Failure, Format, print, print_json};
+use super::args::{ClaimWith, GameArgs, PlayVersion, ProgressArg};
+use super::recording::Tracing;
+use super::{HOME, Play, all_end, describe};
+
+/// What a run is played with. The same on all ranks, but for what only rank 0 has.
+pub(super) struct Session<'a, 'mpi> {
+    pub(super) args: &'a Play,
+    pub(super) world: &'a Comm<'mpi>,
+    pub(super) library: &'a Library,
+    pub(super) layer: Option<&'a RecordLayer>,
+    pub(super) series: Series,
+    pub(super) placement: Placement,
+}
+
+impl<'mpi> Session<'_, 'mpi> {
+    /// Plays all games and prints the result. Collective.
+    pub(super) fn run(&self) -> game::Result<ExitCode> {
+        match self.args.version {
+            PlayVersion::Collective { .. } => {
+                let mut referee = Collective::new(self.world, self.series.n_digits);
+                self.play(&mut referee, None)
+            }
+            PlayVersion::Rma {
+                claim_with,
+                progress,
+                ..
+            } => {
+                let n_items = self.series.n_digits as usize;
+                let options = |progress| Options {
+                    hints: Hints::default(),
+                    progress,
+                    // Cheapest first: thinking is cut easily, and a second thread wants a core.
+                    means: &[Means::Poll, Means::Thread],
+                };
+                // A home rank that never thinks is in MPI all the time.
+                let wanted = match progress {
+                    ProgressArg::Auto if self.home_never_thinks() => rma::Progress::None,
+                    other => other.into(),
+                };
+                let (first, second) = (options(wanted), options(rma::Progress::None));
+                match claim_with {
+                    ClaimWith::FetchAndOp => {
+                        let open =
+                            |options| BitBoard::open_with(self.world, HOME, n_items, options);
+                        self.play_on([open(&first)?, open(&second)?], progress)
+                    }
+                    ClaimWith::CompareAndSwap => {
+                        let open =
+                            |options| SlotBoard::open_with(self.world, HOME, n_items, options);
+                        self.play_on([open(&first)?, open(&second)?], progress)
+                    }
+                    ClaimWith::SharedMemory => {
+                        if let Some(failure) = self.needs_one_node() {
+                            return all_end(self.world, &failure);
+                        }
+                        let open = || SharedBoard::open(self.world, HOME, n_items);
+                        self.play_on([open()?, open()?], progress)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Plays one-sidedly, and closes the boards.
+    fn play_on<B: Board>(&self, boards: [B; 2], asked: ProgressArg) -> game::Result<ExitCode> {
+        let mut referee = OneSided::on(self.world, HOME, boards);
+        let info = describe::progress(self.claim_with(), asked, referee.engine().found());
+        if referee.engine().found().stalls() && self.world.rank() == HOME && !self.game().quiet {
+            eprintln!(
+                "onesided: warning: claims will wait while rank {HOME} thinks: {} is the best there is \
+                 with {} here; `onesided doctor` says more",
+                info.in_words(),
+                self.library
+            );
+        }
+        let code = self.play(&mut referee, Some(info))?;
+        referee.close()?;
+        Ok(code)
+    }
+
+    fn home_never_thinks(&self) -> bool {
+        let home = HOME.unsigned_abs();
+        self.series.think.thinker(0, home, 0).never_thinks()
+    }
+
+    /// The message for ranks that do not all share memory.
+    fn needs_one_node(&self) -> Option<Failure> {
+        let n_nodes = self.placement.n_nodes();
+        (n_nodes > 1).then(|| {
+            Failure::Usage(format!(
+                "--claim-with shared-memory needs all ranks on one node, and they are on {n_nodes}: \
+                 use --claim-with fetch-and-op"
+            ))
+        })
+    }
+
+    fn play<R: Referee>(
+        &self,
+        referee: &mut R,
+        progress: Option<ProgressInfo>,
+    ) -> game::Result<ExitCode> {
+        let tracing = match self.start_recording(progress.clone())? {
+            Ok(tracing) => tracing,
+            Err(failure) => return all_end(self.world, &failure),
+        };
+        let hosts = self.world.gather(HOME, rma::processor_name()?.as_bytes())?;
+        tracing::info!(rank = self.world.rank(), library = %self.library, series = ?self.series, "playing");
+        let results = self.play_series(tracing.as_ref(), referee)?;
+        let summary = results.zip(hosts).map(|(results, hosts)| {
+            let mut summary = self.summarise(results, &hosts);
+            summary.progress = progress;
+            summary
+        });
+        let trouble = match tracing {
+            Some(tracing) => tracing.finish(self.world)?,
+            None => None,
+        };
+        if let Some(trouble) = trouble {
+            eprintln!("onesided: warning: {trouble}");
+        }
+        let Some(summary) = summary else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        let printed = match self.game() {
+            GameArgs {
+                format: Format::Json,
+                ..
+            } => print_json(&summary),
+            GameArgs { quiet: true, .. } => Ok(()),
+            _ => print(&report::summary(&summary)),
+        };
+        Ok(printed.map_or_else(
+            |failure| {
+                eprintln!("{failure}");
+                ExitCode::from(failure.exit_code())
+            },
+            |()| ExitCode::SUCCESS,
+        ))
+    }
+
+    fn start_recording(
+        &self,
+        progress: Option<ProgressInfo>,
+    ) -> game::Result<Result<Option<Tracing<'_>>, Failure>> {
+        let recording = &self.game().recording;
+        let Some((folder, layer)) = recording.trace.as_ref().zip(self.layer) else {
+            return Ok(Ok(None));
+        };
+        let info = |run_id, clocks, tracer, hosts: Vec<String>| RunInfo {
+            hosts,
+            clocks,
+            tracer,
+            progress,
+            ..self.run_info(run_id)
+        };
+        let started = recording.start(folder, layer, self.world, info)?;
+        Ok(started.map(Some))
+    }
+
+    fn play_series<R: Referee>(
+        &self,
+        tracing: Option<&Tracing<'_>>,
+        referee: &mut R,
+    ) -> game::Result<Option<Results>> {
+        let (series, world) = (&self.series, self.world);
+        let announcer = self.game().verbose.then(|| {
+            let output: Box<dyn std::io::Write> = match self.game().format {
+                Format::Text => Box::new(std::io::stdout()),
+                Format::Json => Box::new(std::io::stderr()),
+            };
+            Announcer::new(world, output)
+        });
+        match (announcer, tracing.map(Tracing::observer)) {
+            (None, None) => series.play(world, referee, &mut ()),
+            (None, Some(mut recording)) => series.play(world, referee, &mut recording),
+            (Some(mut announcer), None) => series.play(world, referee, &mut announcer),
+            (Some(announcer), Some(recording)) => {
+                series.play(world, referee, &mut (announcer, recording))
+            }
+        }
+    }
+
+    pub(super) fn game(&self) -> &GameArgs {
+        self.args.game()
+    }
+}
