@@ -117,16 +117,15 @@ impl<'comm, 'mpi> Announcer<'comm, 'mpi> {
             return Ok(self.comm.send(&announcement.encode(), 0, TAG)?);
         }
         self.print(announcement)?;
-        while self.comm.message_waits(TAG)? {
-            self.print_next()?;
+        let mut bytes = [0; Announcement::N_BYTES];
+        while self.comm.receive_if_there(&mut bytes, TAG)? {
+            self.print_received(&bytes)?;
         }
         Ok(())
     }
 
-    fn print_next(&mut self) -> Result<()> {
-        let mut bytes = [0; Announcement::N_BYTES];
-        self.comm.receive(&mut bytes, TAG)?;
-        let announcement = Announcement::decode(&bytes);
+    fn print_received(&mut self, bytes: &[u8; Announcement::N_BYTES]) -> Result<()> {
+        let announcement = Announcement::decode(bytes);
         if matches!(announcement.event, Event::Finished { .. }) {
             self.n_playing -= 1;
         }
@@ -162,8 +161,10 @@ impl Observer for Announcer<'_, '_> {
             guesses: tally.guesses,
         })?;
         if self.comm.rank() == 0 {
+            let mut bytes = [0; Announcement::N_BYTES];
             while self.n_playing > 0 {
-                self.print_next()?;
+                self.comm.receive(&mut bytes, TAG)?;
+                self.print_received(&bytes)?;
             }
             self.output.flush()?;
             self.n_playing = self.comm.size() - 1;

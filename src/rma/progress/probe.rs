@@ -188,13 +188,12 @@ impl Probe {
         operate()?;
         comm.send(&[0], self.home, READY)?;
         let mut took_ns = Vec::new();
-        while !comm.message_waits(BACK)? {
+        while !comm.receive_if_there(&mut [0], BACK)? {
             let start = Instant::now();
             operate()?;
             took_ns.push(start.elapsed().as_nanos() as u64);
             sleep(PAUSE);
         }
-        comm.receive(&mut [0], BACK)?;
         took_ns.sort_unstable();
         Ok(Saw {
             n_operations: took_ns.len() as u64,
@@ -209,10 +208,9 @@ impl Probe {
         let size = comm.size();
         let place = (comm.rank() - self.home).rem_euclid(size);
         if place > 0 {
-            while !comm.message_waits(VERDICT)? {
+            while !comm.receive_if_there(verdict, VERDICT)? {
                 sleep(PAUSE);
             }
-            comm.receive(verdict, VERDICT)?;
         }
         for child in [2 * place + 1, 2 * place + 2] {
             if child < size {
