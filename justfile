@@ -1,7 +1,7 @@
 # The one door. `just` alone lists the recipes.
 #
-# Which MPI: `just mpi=mpich5 test`, with openmpi4, openmpi5, mpich4, mpich5, or auto (the one on PATH,
-# else Debian's, else a wheel). `.ci/mpi` finds it or sets it up, and has all launcher environment.
+# Which MPI: `just mpi=mpich5 test`, with openmpi4, openmpi5, mpich4, mpich5, impi, abi (one build for
+# all that have the standard ABI of MPI 5), or auto (the one on PATH, else Debian's, else a wheel). `.ci/mpi` finds it or sets it up, and has all launcher environment.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -32,7 +32,14 @@ demo: build
 
 # All tests, on the MPI chosen; arguments go to `cargo test`, such as `just test --test end_to_end`
 test *ARGS:
-    {{ environment }}; cargo test {{ ARGS }}
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    runner=()
+    if [ "$ONESIDED_MPI" = abi ]; then # what is built once runs with each library
+        runner=(--config "target.'cfg(all())'.runner='$PWD/.ci/each-library'")
+    fi
+    cargo test "${runner[@]}" {{ ARGS }}
 
 # Build the program; the last line says where it is
 build:

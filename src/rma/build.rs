@@ -4,11 +4,15 @@
 //! `libmpi.so.40`, all MPICH 4 and 5 and Intel MPI the soname `libmpi.so.12`. Without an rpath, a
 //! program built against one of them can silently load another. The probe is the one that `mpi-sys`
 //! itself uses, so that both find the same library.
+//!
+//! A build against the standard ABI is meant to load another one: its rpath is what linkers call
+//! `DT_RUNPATH`, which `LD_LIBRARY_PATH` overrides.
 
 fn main() {
     println!("cargo:rerun-if-changed=src/rma/build.rs");
     println!("cargo:rustc-check-cfg=cfg(mpi_comm_is_int)");
     println!("cargo:rustc-check-cfg=cfg(mpi_comm_is_pointer)");
+    println!("cargo:rustc-check-cfg=cfg(mpi_standard_abi)");
     #[cfg(feature = "mpi")]
     mpi::describe();
 }
@@ -38,7 +42,10 @@ mod mpi {
             std::process::exit(1);
         });
         for dir in &library.lib_paths {
-            println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.display());
+            println!(
+                "cargo:rustc-link-arg=-Wl,-rpath,{},--enable-new-dtags",
+                dir.display()
+            );
         }
         let Some(mpicc) = library.mpicc else {
             println!("cargo:rustc-env=ONESIDED_MPI_HEADER=");
@@ -49,7 +56,9 @@ mod mpi {
         let header = header_version(&macros);
         if header.starts_with("Open MPI") {
             println!("cargo:rustc-cfg=mpi_comm_is_pointer");
-        } else if header.starts_with("MPICH")
+        } else if header.is_empty() && macros.contains("#define MPI_ABI_VERSION ") {
+            println!("cargo:rustc-cfg=mpi_standard_abi");
+        } else if (header.starts_with("MPICH") || header.starts_with("Intel"))
             && macros.contains("#define MPI_COMM_WORLD ((MPI_Comm)0x")
         {
             println!("cargo:rustc-cfg=mpi_comm_is_int");
@@ -57,7 +66,7 @@ mod mpi {
         println!("cargo:rustc-env=ONESIDED_MPI_HEADER={header}");
         println!(
             "cargo:rustc-env=ONESIDED_MPIEXEC={}",
-            launcher_beside(&mpicc).unwrap_or_default()
+            launcher_beside(&mpicc, &header).unwrap_or_default()
         );
     }
 
@@ -75,7 +84,8 @@ mod mpi {
             .unwrap_or_default()
     }
 
-    /// `Open MPI 4.1.4`, `MPICH 4.0.2`, or nothing where the header names neither.
+    /// `Open MPI 4.1.4`, `MPICH 4.0.2`, or nothing where the header names no library, as the one of
+    /// the standard ABI does on purpose.
     fn header_version(macros: &str) -> String {
         let value = |name: &str| {
             macros.lines().find_map(|line| {
@@ -94,6 +104,9 @@ mod mpi {
         .map(value);
         if let [Some(major), Some(minor), Some(release)] = open_mpi {
             format!("Open MPI {major}.{minor}.{release}")
+        } else if let Some(version) = value("I_MPI_VERSION") {
+            // Made from MPICH, whose version it has too.
+            format!("Intel(R) MPI Library {version}")
         } else if let Some(version) = value("MPICH_VERSION") {
             format!("MPICH {version}")
         } else {
@@ -101,8 +114,9 @@ mod mpi {
         }
     }
 
-    /// The launcher of the same installation: `mpirun` beside `mpicc`, `mpirun.mpich` beside `mpicc.mpich`.
-    fn launcher_beside(mpicc: &str) -> Option<String> {
+    /// The launcher of the same installation: `mpirun` beside `mpicc`, `mpirun.mpich` beside
+    /// `mpicc.mpich`; Intel's `mpiexec.hydra`, since its `mpirun` leaves ranks behind on SIGTERM.
+    fn launcher_beside(mpicc: &str, header: &str) -> Option<String> {
         let wrapper = if mpicc.contains('/') {
             PathBuf::from(mpicc)
         } else {
@@ -111,17 +125,18 @@ mod mpi {
                 .find(|p| p.is_file())?
         };
         let name = wrapper.file_name()?.to_str()?;
-        // `mpicc_abi`, `mpicc.mpich`: what follows `mpicc` names a variant; the launcher may have it too.
+        // `mpicc.mpich`: what follows `mpicc` names a variant; the launcher may have it too.
         let variant = name.strip_prefix("mpicc").unwrap_or_default();
         let dir = wrapper.parent()?;
-        [
-            format!("mpirun{variant}"),
-            "mpirun".into(),
-            "mpiexec".into(),
-        ]
-        .iter()
-        .map(|launcher| dir.join(launcher))
-        .find(|path| path.is_file())
-        .map(|path| path.display().to_string())
+        let own = if header.starts_with("Intel") {
+            "mpiexec.hydra".into()
+        } else {
+            format!("mpirun{variant}")
+        };
+        [own, "mpirun".into(), "mpiexec".into()]
+            .iter()
+            .map(|launcher| dir.join(launcher))
+            .find(|path| path.is_file())
+            .map(|path| path.display().to_string())
     }
 }

@@ -4,6 +4,8 @@
 //! A program started by the launcher of another MPI library does not fail: it becomes N jobs of one
 //! rank each, and every one does all the work. The environment shows it.
 
+use std::path::{Path, PathBuf};
+
 use super::library::{Family, Library};
 
 /// Variables by which one kind of launcher tells a process its rank and the job's size.
@@ -65,6 +67,48 @@ pub struct Launch {
     pub size: u32,
 }
 
+/// The launcher of `library`, the one that was loaded, as far as it can be told: it stands beside the
+/// compiler wrapper that this crate was built with. A build against the standard ABI loads other
+/// libraries too; then it is looked for beside the file that was loaded.
+pub fn of(library: &Library) -> Option<String> {
+    let launcher = if cfg!(mpi_standard_abi) {
+        beside(&loaded_file()?, library.family)?
+    } else {
+        PathBuf::from(env!("ONESIDED_MPIEXEC"))
+    };
+    launcher.is_file().then(|| launcher.display().to_string())
+}
+
+/// The file of the standard ABI's library that this process has loaded.
+fn loaded_file() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mut files = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| &line[at..]));
+    files
+        .find(|file| file.contains("/libmpi_abi.so"))
+        .map(PathBuf::from)
+}
+
+/// The launcher of the installation that `file`, in its `lib` or a folder below, belongs to.
+fn beside(file: &Path, family: Family) -> Option<PathBuf> {
+    // Intel's `mpirun` leaves ranks behind on SIGTERM.
+    let names: &[&str] = match family {
+        Family::Intel => &["mpiexec.hydra"],
+        // Debian has launchers of both families in one folder.
+        Family::Mpich => &["mpirun.mpich", "mpirun", "mpiexec"],
+        Family::OpenMpi => &["mpirun.openmpi", "mpirun", "mpiexec"],
+        _ => &["mpirun", "mpiexec"],
+    };
+    let folders = file
+        .ancestors()
+        .skip(2)
+        .take(2)
+        .map(|folder| folder.join("bin"));
+    let mut launchers = folders.flat_map(|bin| names.iter().map(move |name| bin.join(name)));
+    launchers.find(|launcher| launcher.is_file())
+}
+
 impl Launch {
     /// What the environment of this process says, if a launcher of more than one process left word.
     pub fn from_environment() -> Option<Launch> {
@@ -119,8 +163,8 @@ impl Launch {
     fn wrong_launcher(&self, library: &Library, right: Option<&str>) -> String {
         let Launch { launcher, size, .. } = self;
         let started = format!(
-            "{launcher} started {size} processes, but each of them is alone: this program was built with \
-             {library}, which does not take part in that launcher's jobs"
+            "{launcher} started {size} processes, but each of them is alone: this program uses {library}, \
+             which does not take part in that launcher's jobs"
         );
         let remedy = match (*launcher, library.family) {
             (SRUN, Family::OpenMpi) => "use `srun --mpi=pmix …`",
@@ -180,6 +224,26 @@ mod tests {
             .is_wrong_for(1, &mpich, Some("/opt/mpich/bin/mpirun"))
             .unwrap();
         assert!(message.contains("MPICH 4.0.2") && message.contains("/opt/mpich/bin/mpirun -n 4"));
+    }
+
+    #[test]
+    fn the_launcher_of_the_library_that_was_loaded_is_found_in_its_installation() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        for name in ["mpirun", "mpiexec.hydra"] {
+            std::fs::write(bin.join(name), "").unwrap();
+        }
+        for lib in ["lib", "lib/release"] {
+            let file = folder.path().join(lib).join("libmpi_abi.so.1");
+            assert_eq!(beside(&file, Family::Mpich), Some(bin.join("mpirun")));
+            assert_eq!(
+                beside(&file, Family::Intel),
+                Some(bin.join("mpiexec.hydra"))
+            );
+        }
+        let elsewhere = folder.path().join("a/b/lib/libmpi_abi.so.1");
+        assert_eq!(beside(&elsewhere, Family::Mpich), None);
     }
 
     #[test]

@@ -38,10 +38,11 @@ impl Library {
     /// assert_eq!(library.to_string(), "Open MPI 4.1.4");
     /// ```
     pub fn parse(text: &str) -> Self {
-        const MARKS: [(&str, Family); 6] = [
+        const MARKS: [(&str, Family); 7] = [
             ("Open MPI v", Family::OpenMpi),
             ("Open MPI ", Family::OpenMpi),
             ("Intel(R) MPI Library", Family::Intel),
+            ("Intel MPI", Family::Intel),
             // "MVAPICH2 Version" and "MVAPICH Version": the digit in the name is no version.
             ("MVAPICH2", Family::Mvapich),
             ("MVAPICH", Family::Mvapich),
@@ -60,16 +61,11 @@ impl Library {
         }
     }
 
-    /// The library whose `mpi.h` this crate was compiled with, where the header says.
+    /// The library whose `mpi.h` this crate was compiled with, where the header says. That of the
+    /// standard ABI (MPI-5.0 §20) names none: what was built with it runs with any that has the ABI.
     pub fn built_against() -> Option<Self> {
         let header = env!("ONESIDED_MPI_HEADER");
         (!header.is_empty()).then(|| Library::parse(header))
-    }
-
-    /// The launcher of the installation that this crate was built against, where there is one.
-    pub fn launcher_built_against() -> Option<&'static str> {
-        let launcher = env!("ONESIDED_MPIEXEC");
-        (!launcher.is_empty()).then_some(launcher)
     }
 
     /// Why `self`, loaded at run time, is not the library that the program was `built` against.
@@ -147,6 +143,7 @@ mod tests {
                 "Intel(R) MPI Library 2021.18 for Linux* OS",
                 "Intel MPI 2021.18",
             ),
+            ("Intel MPI 2021.18.1", "Intel MPI 2021.18.1"),
             ("MVAPICH2 Version      :\t2.3.7", "MVAPICH 2.3.7"),
             ("HPE something", "HPE something"),
         ];
@@ -176,6 +173,11 @@ mod tests {
         assert!(
             lib("Intel(R) MPI Library 2021.18")
                 .differs_from(&lib("MPICH 5.0.2"))
+                .is_none()
+        );
+        assert!(
+            lib("Intel(R) MPI Library 2021.18 for Linux* OS")
+                .differs_from(&lib("Intel(R) MPI Library 2021.18.1"))
                 .is_none()
         );
     }

@@ -39,7 +39,8 @@ pub use shared::SharedWindow;
 pub use window::Window;
 
 // `mpi-sys` is not built again when MPICC changes. A communicator is an `int` in MPICH's own ABI and
-// a pointer in Open MPI's, so a mixture of the two is caught here and not by a crash.
+// a pointer in Open MPI's and in the standard one, and the last two differ in the length of strings
+// (256 and 8192), so a mixture is caught here and not by a crash.
 #[cfg(mpi_comm_is_int)]
 const _: () = assert!(
     size_of::<mpi::ffi::MPI_Comm>() == 4,
@@ -47,6 +48,14 @@ const _: () = assert!(
 );
 #[cfg(mpi_comm_is_pointer)]
 const _: () = assert!(
-    size_of::<mpi::ffi::MPI_Comm>() == size_of::<*const ()>(),
+    size_of::<mpi::ffi::MPI_Comm>() == size_of::<*const ()>()
+        && mpi::ffi::MPI_MAX_LIBRARY_VERSION_STRING == 256,
     "mpi-sys was built for another MPI than MPICC names now: use one target folder per MPI"
+);
+#[cfg(mpi_standard_abi)]
+const _: () = assert!(
+    size_of::<mpi::ffi::MPI_Comm>() == size_of::<*const ()>()
+        && mpi::ffi::MPI_MAX_LIBRARY_VERSION_STRING == 8192,
+    "mpi-sys was built for another MPI than MPICC names now, or without the options that the standard \
+     ABI needs (README, \"One binary for several libraries\"): use one target folder per MPI"
 );

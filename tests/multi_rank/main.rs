@@ -5,6 +5,7 @@ mod failures;
 mod faults;
 mod games;
 mod harness;
+mod library;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
@@ -20,6 +21,7 @@ fn main() {
             games::BODIES,
             failures::BODIES,
             faults::BODIES,
+            library::BODIES,
         ]
         .concat();
         return harness::run_body(&bodies, &args[2..]);
@@ -29,9 +31,17 @@ fn main() {
         .into_iter()
         .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
         .collect();
+    trials.extend(library::trials());
     trials.extend(failures::trials());
     trials.extend(faults::trials());
     let mut arguments = Arguments::from_args();
+    if !arguments.list {
+        let library = onesided::rma::library().expect("the library names itself");
+        println!(
+            "ranks are started by {} and load {library}",
+            support::launcher().display()
+        );
+    }
     // Jobs have more ranks than this machine has cores: two at once would only slow each other down.
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials).exit();

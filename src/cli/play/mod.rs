@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use onesided::game::{self, Series};
-use onesided::rma::launcher::Launch;
+use onesided::rma::launcher::{self, Launch};
 use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
 use onesided::trace::RecordLayer;
 
@@ -55,8 +55,8 @@ impl Play {
         let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
         let library = rma::library().map_err(cannot_start)?;
         if let Some(launch) = Launch::from_environment() {
-            let right = Library::launcher_built_against();
-            if let Some(message) = launch.cannot_start(&library, right) {
+            let right = launcher::of(&library);
+            if let Some(message) = launch.cannot_start(&library, right.as_deref()) {
                 return Err(Failure::Usage(message));
             }
             // The launcher often tells the number of ranks before MPI does, and starting MPI takes
@@ -84,13 +84,14 @@ impl Play {
         layer: Option<&RecordLayer>,
     ) -> game::Result<ExitCode> {
         if world.size() == 1 {
-            let right = Library::launcher_built_against();
+            let right = launcher::of(library);
             if let Some(launch) = Launch::from_environment() {
-                if let Some(message) = launch.is_wrong_for(world.size(), library, right) {
+                let message = launch.is_wrong_for(world.size(), library, right.as_deref());
+                if let Some(message) = message {
                     return Ok(Failure::Usage(message).report());
                 }
             } else if !self.game().quiet {
-                let launcher = right.unwrap_or("mpirun");
+                let launcher = right.as_deref().unwrap_or("mpirun");
                 eprintln!(
                     "onesided: playing as one rank; `{launcher} -n 4 onesided play …` plays with four"
                 );
