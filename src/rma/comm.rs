@@ -7,6 +7,7 @@ use mpi::ffi;
 use mpi::raw::AsRaw;
 
 use super::error::{ErrorKind, Result, check, int_count};
+use super::error_handler::errors_return;
 
 /// A rank in a communicator: 0 .. size.
 pub type Rank = i32;
@@ -66,7 +67,7 @@ impl<'mpi> Comm<'mpi> {
             ffi::MPI_Comm_dup(parent, &mut raw)
         })?;
         // SAFETY: `raw` was made above; the error handler is predefined.
-        let code = unsafe { ffi::MPI_Comm_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        let code = unsafe { ffi::MPI_Comm_set_errhandler(raw, errors_return()) };
         check("MPI_Comm_set_errhandler", code)?;
         let (mut rank, mut size): (c_int, c_int) = (0, 0);
         // SAFETY: live communicator, live int.

@@ -8,6 +8,7 @@ use mpi::ffi;
 
 use super::comm::Comm;
 use super::error::{ErrorKind, Result, check};
+use super::error_handler::errors_return;
 use super::library::Library;
 
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
@@ -115,9 +116,7 @@ impl Mpi {
         };
         // Errors of calls on the predefined communicators return codes too, or `check` never fires.
         // SAFETY: MPI is initialised; both handles are predefined.
-        let code = unsafe {
-            ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_RETURN)
-        };
+        let code = unsafe { ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, errors_return()) };
         check("MPI_Comm_set_errhandler", code)?;
         abort_on_panic();
         Ok(mpi)

@@ -15,6 +15,7 @@ mod atomics;
 mod comm;
 mod environment;
 mod error;
+mod error_handler;
 pub mod faults;
 mod hints;
 pub mod launcher;

@@ -10,6 +10,7 @@ use super::atomics::{Handles, Landing};
 use super::comm::{Comm, Rank};
 use super::environment::library;
 use super::error::{ErrorKind, Result, check, int_count};
+use super::error_handler::errors_return;
 use super::hints::{Hints, Info};
 use super::layout::{Kind, Layout, Region};
 
@@ -75,7 +76,7 @@ impl<'mpi> Window<'mpi> {
         check("MPI_Win_allocate", code)?;
         info.free()?;
         // SAFETY: the window was made above; the error handler is predefined.
-        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
         check("MPI_Win_set_errhandler", code)?;
         // NOCHECK: nobody ever asks for a conflicting lock on this window (MPI-4.1 §12.5.3).
         // SAFETY: live window, no epoch open on it.

@@ -9,20 +9,36 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
-use onesided::rma::{self, Comm, faults};
+use onesided::rma::faults::{self, Fault};
+use onesided::rma::{self, Comm};
 
 use crate::harness::{Body, launch};
 
-pub const BODIES: &[Body] = &[Body {
-    name: "faults::compare_and_swap_64",
-    run: compare_and_swap_64,
-}];
+pub const BODIES: &[Body] = &[
+    Body {
+        name: "faults::compare_and_swap_64",
+        run: compare_and_swap_64,
+    },
+    Body {
+        name: "faults::errors_return",
+        run: errors_return,
+    },
+];
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test(
-        "faults::open_mpi_cas_64_is_where_the_table_says",
-        cas_64_is_where_the_table_says,
-    )]
+    vec![
+        Trial::test("faults::open_mpi_cas_64_is_where_the_table_says", || {
+            is_where_the_table_says(faults::OPEN_MPI_CAS_64, true, "faults::compare_and_swap_64")
+        }),
+        Trial::test(
+            "faults::intel_abi_error_handlers_are_where_the_table_says",
+            || {
+                // The fault is in the standard ABI alone, not in Intel's own.
+                let fault = faults::INTEL_ABI_ERROR_HANDLERS;
+                is_where_the_table_says(fault, cfg!(mpi_standard_abi), "faults::errors_return")
+            },
+        ),
+    ]
 }
 
 /// 64-bit compare-and-swap on an allocated window, as a plain C program would do it: every rank takes
@@ -80,14 +96,30 @@ fn compare_and_swap_64(comm: &Comm<'_>) {
     }
 }
 
-fn cas_64_is_where_the_table_says() -> Result<(), Failed> {
+/// A call that fails returns a code, as a plain C program asks for it.
+fn errors_return(comm: &Comm<'_>) {
+    let nothing = 0u8;
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C; the buffer has the one byte that is named.
+    let code = unsafe {
+        ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_RETURN);
+        let (buffer, nobody) = ((&raw const nothing).cast(), comm.size());
+        let (byte, world) = (ffi::RSMPI_UINT8_T, ffi::RSMPI_COMM_WORLD);
+        ffi::MPI_Send(buffer, 1, byte, nobody, 0, world)
+    };
+    assert_ne!(code, ffi::MPI_SUCCESS as i32, "there is no such rank");
+}
+
+/// A body that shows the fault fails where the table says that the library has it, and nowhere else.
+/// `applies`: whether this build can meet it.
+fn is_where_the_table_says(fault: Fault, applies: bool, body: &str) -> Result<(), Failed> {
     let library = rma::library().map_err(|error| error.to_string())?;
-    let job = launch(2, "faults::compare_and_swap_64", Duration::from_secs(30));
-    match (faults::OPEN_MPI_CAS_64.is_in(&library), job.verdict()) {
+    let job = launch(2, body, Duration::from_secs(30));
+    let name = fault.name;
+    match (applies && fault.is_in(&library), job.verdict()) {
         (true, Err(_)) | (false, Ok(())) => Ok(()),
-        (true, Ok(())) => Err(format!("{library} no longer has the fault: mend the table").into()),
+        (true, Ok(())) => Err(format!("{library} no longer has {name}: mend the table").into()),
         (false, Err(why)) => {
-            Err(format!("{library} has the fault, and the table does not say so: {why}").into())
+            Err(format!("{library} has {name}, and the table does not say so: {why}").into())
         }
     }
 }
