@@ -17,6 +17,7 @@ const LOCAL: &[&str] = &[
     "MPI_Comm_set_errhandler",
     "MPI_Comm_size",
     "MPI_Comm_test_inter",
+    "MPI_Comm_get_attr",
     "MPI_Error_class",
     "MPI_Error_string",
     "MPI_Finalized",

@@ -110,8 +110,6 @@ fn singletons_of_srun_are_noticed() {
 /// would help the linker find it.
 #[test]
 fn the_library_that_was_built_against_is_found_without_help() {
-    let built =
-        rma::Library::built_against().expect("both families name themselves in their headers");
     let output = Command::new("ldd")
         .arg(ONESIDED)
         .env_remove("LD_LIBRARY_PATH")
@@ -119,7 +117,8 @@ fn the_library_that_was_built_against_is_found_without_help() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     // Debian calls MPICH's library libmpich.
-    let is_mpi = |line: &&str| line.starts_with("libmpi.so") || line.starts_with("libmpich.so");
+    let names = ["libmpi.so", "libmpich.so", "libmpi_abi.so"];
+    let is_mpi = |line: &&str| names.iter().any(|name| line.starts_with(name));
     let loaded = text.lines().map(str::trim).find(is_mpi);
     let loaded = loaded.and_then(|line| line.split(" => ").nth(1)?.split(' ').next());
     let loaded = loaded.unwrap_or_else(|| panic!("the MPI library is found: {text}"));
@@ -130,13 +129,22 @@ fn the_library_that_was_built_against_is_found_without_help() {
         .output()
         .unwrap();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["mpi_library"], built.to_string());
+    match rma::Library::built_against() {
+        Some(built) => assert_eq!(document["mpi_library"], built.to_string()),
+        None => {
+            // The standard ABI's header names no library: it is the one of the compiler wrapper.
+            let installation = Path::new(env!("ONESIDED_MPIEXEC")).ancestors().nth(2);
+            let installation = installation.expect("a launcher in a folder `bin`");
+            assert!(Path::new(loaded).starts_with(installation), "{loaded}");
+        }
+    }
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(!message.contains("warning"), "{message}");
 }
 
 /// Another library of the same file name, put in the way on purpose, is not loaded silently. Open MPI 4
 /// and 5 are such a pair; of MPICH, Debian's has a file name of its own, and there is no pair here.
+#[cfg(not(mpi_standard_abi))]
 #[test]
 fn another_library_of_the_same_name_is_not_loaded_silently() {
     let built =
@@ -157,4 +165,20 @@ fn another_library_of_the_same_name_is_not_loaded_silently() {
     let message = String::from_utf8(output.stderr).unwrap();
     let warning = format!("warning: built against {built}, but Open MPI");
     assert_eq!(message.matches(&warning).count(), 1, "{message}");
+}
+
+/// What was built against the standard ABI is meant to load several libraries, and says which it has.
+#[cfg(mpi_standard_abi)]
+#[test]
+fn one_program_plays_with_each_library_that_has_the_abi_and_says_which() {
+    for (mpi, family) in [("abi", Family::Mpich), ("impi", Family::Intel)] {
+        for version in ["rma", "rma --claim-with compare-and-swap", "collective"] {
+            let job = onesided(3, &format!("play {version} --format json"));
+            let ended = job.in_environment_of(mpi).run().expect_success();
+            let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+            let library = rma::Library::parse(document["mpi_library"].as_str().unwrap());
+            assert_eq!((library.family, &document["ranks"]), (family, &3.into()));
+            assert!(!ended.stderr.contains("warning"), "{ended:#?}");
+        }
+    }
 }

@@ -17,7 +17,8 @@ pub struct Job {
     program: PathBuf,
     args: Vec<String>,
     envs: Vec<(String, String)>,
-    launcher_envs: Vec<(String, String)>,
+    /// All variables of the launcher, where they are not those of this process.
+    environment: Option<Vec<(String, String)>>,
     deadline: Duration,
 }
 
@@ -55,7 +56,7 @@ impl Job {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             envs: Vec::new(),
-            launcher_envs: Vec::new(),
+            environment: None,
             deadline: Duration::from_secs(60),
         }
     }
@@ -79,8 +80,16 @@ impl Job {
     }
 
     /// Starts the job with the launcher of another MPI, a name that `.ci/mpi` knows and has installed,
-    /// in the environment which that launcher needs.
-    pub fn launcher_of(mut self, mpi: &str) -> Self {
+    /// in the environment which that launcher needs. The ranks load the library that they would have
+    /// loaded without it.
+    pub fn launcher_of(self, mpi: &str) -> Self {
+        let libraries = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+        self.in_environment_of(mpi)
+            .env("LD_LIBRARY_PATH", libraries)
+    }
+
+    /// Starts the job as after `eval "$(.ci/mpi env MPI)"`.
+    pub fn in_environment_of(mut self, mpi: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/mpi");
         let print_all = r#"exports=$("$0" env "$1") && eval "$exports" && env -0"#;
         let output = Command::new("bash")
@@ -94,18 +103,16 @@ impl Job {
         let variables = text
             .split('\0')
             .filter_map(|variable| variable.split_once('='));
-        self.launcher_envs = variables
+        let variables: Vec<(String, String)> = variables
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        let launcher = self
-            .launcher_envs
-            .iter()
-            .find(|(name, _)| name == "MPIEXEC");
+        let launcher = variables.iter().find(|(name, _)| name == "MPIEXEC");
         self.launcher = launcher
             .expect("`.ci/mpi` names the launcher")
             .1
             .clone()
             .into();
+        self.environment = Some(variables);
         self
     }
 
@@ -115,7 +122,11 @@ impl Job {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         // `env` sets the variables on one host for every launcher alike.
-        let mut child = Command::new(&self.launcher)
+        let mut command = Command::new(&self.launcher);
+        if let Some(variables) = self.environment {
+            command.env_clear().envs(variables);
+        }
+        let mut child = command
             .args(["-n", &self.n_ranks.to_string(), "env"])
             .args(
                 self.envs
@@ -124,7 +135,6 @@ impl Job {
             )
             .arg(&self.program)
             .args(&self.args)
-            .envs(self.launcher_envs.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
