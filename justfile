@@ -1,7 +1,8 @@
 # The one door. `just` alone lists the recipes.
 #
 # Which MPI: `just mpi=mpich5 test`, with openmpi4, openmpi5, mpich4, mpich5, impi, abi (one build for
-# all that have the standard ABI of MPI 5), or auto (the one on PATH, else Debian's, else a wheel). `.ci/mpi` finds it or sets it up, and has all launcher environment.
+# all that have the standard ABI of MPI 5), or auto (the one on PATH, else Debian's, else a wheel).
+# `.ci/mpi` finds it or sets it up, and has all launcher environment.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
