@@ -10,6 +10,7 @@ use mpi::ffi;
 
 use super::comm::{Comm, Rank};
 use super::error::{ErrorKind, Result, check};
+use super::error_handler::errors_return;
 use super::layout::{Bits, Counter, Kind, Layout, Region};
 use super::placement::Placement;
 use super::window::checked_size;
@@ -62,7 +63,7 @@ impl<'mpi> SharedWindow<'mpi> {
         };
         check("MPI_Win_allocate_shared", code)?;
         // SAFETY: the window was made above; the error handler is predefined.
-        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
         check("MPI_Win_set_errhandler", code)?;
         // SAFETY: live window, no epoch open on it; nobody asks for a conflicting lock.
         let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
