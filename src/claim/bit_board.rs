@@ -3,7 +3,8 @@
 use super::known::{Known, assert_item, place, words_for};
 use super::{Account, Board, Claim, Options};
 use crate::rma::{
-    Bits, Comm, Counter, Layout, ProgressEngine, Rank, Region, Result, SharedWindow, Window,
+    Bits, Comm, Counter, ErrorKind, Layout, ProgressEngine, Rank, Region, Result, SharedWindow,
+    Window, library,
 };
 
 /// A board in a window on the home rank, claimed by `MPI_Fetch_and_op(MPI_BOR)`.
@@ -125,23 +126,27 @@ impl<'mpi> BitBoard<'mpi> {
     /// Opens a board of `n_items` free items on rank `home`. Collective.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// As [`open_with`](BitBoard::open_with).
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
         Self::open_with(comm, home, n_items, &Options::default())
     }
 
     /// [`open`](BitBoard::open) with choices of hints and progress.
     ///
+    /// Tries once on each rank whether bits that it sets are there afterwards: see [`ErrorKind::LostBits`].
+    ///
     /// # Errors
-    /// What MPI returns, or [`ProgressEngine::start`].
+    /// [`ErrorKind::LostBits`], what [`ProgressEngine::start`] returns, or what MPI returns.
     pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (layout, words, n_full_words) = lay_out(n_items);
+        let (mut layout, words, n_full_words) = lay_out(n_items);
+        let trial_words = layout.region(words_for(comm.size() as usize));
         let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        try_setting_bits(comm, &window, trial_words)?;
         let mut board = Self::on(window, words, n_full_words, n_items);
         if n_items > 0 {
             let window = &board.memory;
@@ -161,6 +166,30 @@ impl<'mpi> SharedBoard<'mpi> {
         let (layout, words, n_full_words) = lay_out(n_items);
         let window = SharedWindow::open(comm, home, &layout)?;
         Ok(Self::on(window, words, n_full_words, n_items))
+    }
+}
+
+/// Sets one bit on each rank, and reads it back, so that a library that loses bits is found before it
+/// matters. Open MPI 5.0.11 does over TCP: the code on the target was compiled wrongly. Collective.
+fn try_setting_bits(comm: &Comm<'_>, window: &Window<'_>, words: Region<Bits>) -> Result<()> {
+    let (index, bit) = place(comm.rank() as usize);
+    window.fetch_or(words, index, bit)?;
+    let is_lost = window.fetch_or(words, index, 0)? & bit == 0;
+    let mut lost = vec![0; words.n_words()];
+    lost[index] = if is_lost { bit } else { 0 };
+    let mut all_lost = vec![0; words.n_words()];
+    comm.allreduce_or(&lost, &mut all_lost)?;
+    let first = (0..comm.size()).find(|&rank| {
+        let (index, bit) = place(rank as usize);
+        all_lost[index] & bit != 0
+    });
+    match first {
+        None => Ok(()),
+        Some(rank) => Err(ErrorKind::LostBits {
+            library: library()?.to_string(),
+            rank,
+        }
+        .into()),
     }
 }
 

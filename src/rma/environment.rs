@@ -10,6 +10,7 @@ use super::comm::Comm;
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
 use super::library::Library;
+use super::settings::{Setting, prepare};
 
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,8 +74,8 @@ pub struct Mpi {
 }
 
 impl Mpi {
-    /// Initialises MPI (`MPI_Init_thread`) and makes a panic of any rank end the job, see
-    /// [`abort_on_panic`].
+    /// Initialises MPI (`MPI_Init_thread`), told what it needs to be told ([`prepare`]), and makes a
+    /// panic of any rank end the job ([`abort_on_panic`]).
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyInitialised`], [`ErrorKind::ThreadLevel`], or what `MPI_Init_thread` returned
@@ -105,6 +106,14 @@ impl Mpi {
         })?;
         if initialised != 0 {
             return Err(ErrorKind::AlreadyInitialised.into());
+        }
+        if let Some(Setting {
+            variable,
+            value,
+            why,
+        }) = prepare()?
+        {
+            tracing::info!("set {variable}={value}: {why}");
         }
         let mut provided: c_int = 0;
         let (argc, argv) = (std::ptr::null_mut(), std::ptr::null_mut());

@@ -37,6 +37,23 @@ pub enum ErrorKind {
         /// How many ranks there are.
         size: i32,
     },
+    /// Bits that were set in the home rank's memory are not there.
+    #[error(
+        "{library} loses bits here: MPI_Fetch_and_op with MPI_BOR on 64 bits, from rank {rank}, left the \
+         home rank's word as it was, so items would be won twice. Use compare-and-swap \
+         (--claim-with compare-and-swap, SlotBoard){}",
+        if library.starts_with("Open MPI 5") {
+            "; or set OMPI_MCA_osc_rdma_acc_use_amo=0 on all ranks before MPI starts"
+        } else {
+            ""
+        }
+    )]
+    LostBits {
+        /// The library's name and version.
+        library: String,
+        /// The lowest rank whose bits were lost.
+        rank: i32,
+    },
     /// Memory was to be shared by ranks that are not all on one node.
     #[error("the ranks are on {n_nodes} nodes, and memory is shared within one only")]
     SeveralNodes {

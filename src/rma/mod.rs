@@ -24,6 +24,7 @@ mod library;
 mod placement;
 mod profile;
 mod progress;
+mod settings;
 mod shared;
 mod window;
 
@@ -36,6 +37,7 @@ pub use library::{Family, Library};
 pub use placement::Placement;
 pub use profile::in_region;
 pub use progress::{DEFAULT_INTERVAL, Found, Means, Progress, ProgressEngine, Trial};
+pub use settings::{Setting, prepare};
 pub use shared::SharedWindow;
 pub use window::Window;
 
