@@ -12,7 +12,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use onesided::analysis::Spread;
-use onesided::claim::{BitBoard, Board, SlotBoard};
+use onesided::claim::{BitBoard, Board, Options, SlotBoard};
 use onesided::rma::{self, Bits, Comm, Hints, Layout, Mpi, Rank, Region, ThreadLevel, Window};
 use peer::{Method, Peer, PeerLibrary};
 
@@ -110,7 +110,7 @@ struct Row {
 }
 
 /// How a board is opened.
-type OpenWithHints<'mpi, B> = fn(&Comm<'mpi>, Rank, usize, Hints) -> rma::Result<B>;
+type OpenWith<'mpi, B> = fn(&Comm<'mpi>, Rank, usize, &Options) -> rma::Result<B>;
 
 struct Bench<'comm> {
     world: &'comm Comm<'comm>,
@@ -193,12 +193,18 @@ impl<'comm> Bench<'comm> {
         {
             return;
         }
-        self.hints_on("fetch-and-op", BitBoard::open_with_hints);
-        self.hints_on("compare-and-swap", SlotBoard::open_with_hints);
+        self.hints_on("fetch-and-op", BitBoard::open_with);
+        self.hints_on("compare-and-swap", SlotBoard::open_with);
     }
 
-    fn hints_on<B: Board>(&mut self, name: &str, open: OpenWithHints<'comm, B>) {
-        let open = |hints| Boarded(open(self.world, 0, N_ITEMS, hints).expect("a board"));
+    fn hints_on<B: Board>(&mut self, name: &str, open: OpenWith<'comm, B>) {
+        let open = |hints| {
+            let options = Options {
+                hints,
+                ..Options::default()
+            };
+            Boarded(open(self.world, 0, N_ITEMS, &options).expect("a board"))
+        };
         let (mut with, mut without) = (open(Hints::Whitelisted), open(Hints::None));
         let name = format!("{name}, hints beside none");
         self.compare(&name, Active::One, &mut with, &mut without);

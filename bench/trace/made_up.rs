@@ -49,8 +49,9 @@ pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> K
         seed: 1,
         think: "1us + 1us a rank".into(),
         mpi_library: "none".into(),
-        progress: "library".into(),
+        progress: None,
         hosts: vec!["made-up".into(); n_ranks as usize],
+        nodes: vec![0; n_ranks as usize],
         clocks: Clocks::one("made-up", n_ranks),
         tracer: TracerCost::default(),
     };

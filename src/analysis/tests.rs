@@ -181,6 +181,13 @@ fn a_one_sided_run_is_what_a_hand_computes() {
         stall_ns: 30,
         max_ns: 30,
         error_ns: 0,
+        latency: Some(Latency {
+            n: 4, // 40, 4, 2 and 37
+            p50_ns: 4,
+            p90_ns: 40,
+            p99_ns: 40,
+            max_ns: 40,
+        }),
     };
     assert_eq!(findings.stalls, Some(stalls));
     let waits: Vec<_> = findings.per_rank.iter().map(|rank| rank.wait_ns).collect();

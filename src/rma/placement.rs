@@ -25,9 +25,11 @@ impl Placement {
             leaders = gathered.concat();
         }
         comm.broadcast(0, &mut leaders)?;
-        let leaders = leaders
-            .chunks_exact(size_of::<Rank>())
-            .map(|bytes| Rank::from_le_bytes(bytes.try_into().expect("chunks of a rank's size")));
+        let leaders = leaders.chunks_exact(size_of::<Rank>()).map(|bytes| {
+            let mut leader = Rank::default().to_le_bytes();
+            leader.copy_from_slice(bytes);
+            Rank::from_le_bytes(leader)
+        });
         Ok(Self::from_leaders(leaders))
     }
 

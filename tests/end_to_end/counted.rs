@@ -27,7 +27,10 @@ const LOCAL: &[&str] = &[
     "MPI_Info_free",
     "MPI_Info_set",
     "MPI_Initialized",
+    "MPI_Query_thread",
     "MPI_Win_set_errhandler",
+    "MPI_Win_shared_query",
+    "MPI_Win_sync",
 ];
 
 /// The counting library, compiled once with the wrapper of this MPI.
@@ -170,6 +173,9 @@ fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
             for atomic in ["MPI_Fetch_and_op", "MPI_Compare_and_swap", "MPI_Win_flush"] {
                 in_games.remove(atomic);
             }
+            if rank == 0 && document["progress"]["means"] != "library" {
+                in_games.remove("MPI_Iprobe"); // the home rank lets others through while it thinks
+            }
             assert!(
                 in_games.is_empty(),
                 "rank {rank} also called {in_games:?} in {args}"
@@ -180,6 +186,40 @@ fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
             );
         }
     }
+}
+
+/// The home rank enters MPI while it thinks, if it is to, and nobody else does.
+#[test]
+fn progress_is_the_home_ranks_visits_and_nothing_else() {
+    for (progress, visits) in [("none", false), ("poll", true), ("thread", true)] {
+        let args = format!("rma --progress {progress} --games 3 --think 3ms");
+        let (document, counts) = play(3, &args);
+        assert_eq!(document["progress"]["asked"], progress);
+        for (rank, counts) in counts.iter().enumerate() {
+            let in_games = counts.in_games();
+            let n_visits = in_games.get("MPI_Iprobe").copied().unwrap_or(0);
+            let guesses = document["per_rank"][rank]["guesses"].as_u64().unwrap();
+            let expected = visits && rank == 0;
+            // At most every 50 us of a 3 ms thought, and at least a few times where cores are short.
+            assert_eq!(n_visits > 0, expected, "rank {rank}: {in_games:?}");
+            assert!(
+                n_visits <= guesses * 80,
+                "{n_visits} visits in {guesses} thoughts"
+            );
+        }
+    }
+}
+
+/// Claims by CPU atomics call nothing of MPI at all.
+#[test]
+fn a_game_in_shared_memory_calls_nothing_of_mpi() {
+    let (document, counts) = play(4, "rma --claim-with shared-memory --digits 150 --games 3");
+    for (rank, counts) in counts.iter().enumerate() {
+        assert_eq!(counts.in_games(), BTreeMap::new(), "rank {rank}");
+        let of_rank = &document["per_rank"][rank];
+        assert!(of_rank["operations"].as_u64() >= of_rank["guesses"].as_u64());
+    }
+    assert_eq!(document["progress"]["means"], "cpu-atomics");
 }
 
 /// The counter does count collectives: the collective version makes as many as its summary says.
@@ -210,7 +250,8 @@ fn a_watched_game_adds_messages_only() {
             "MPI_Win_flush",
             "MPI_Send",
             "MPI_Recv",
-            "MPI_Iprobe",
+            "MPI_Improbe",
+            "MPI_Mrecv",
         ] {
             in_games.remove(expected);
         }

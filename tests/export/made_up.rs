@@ -70,8 +70,9 @@ fn run(n_ranks: u32, ranks: &[Vec<Record>]) -> RunInfo {
         seed: 7,
         think: "0".into(),
         mpi_library: "no MPI".into(),
-        progress: "library".into(),
+        progress: None,
         hosts: vec!["node1".into(); n_ranks as usize],
+        nodes: vec![0; n_ranks as usize],
         clocks: Clocks::one("node1", n_ranks),
         tracer: TracerCost::default(),
     }

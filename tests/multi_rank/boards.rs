@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onesided::claim::{BitBoard, Board, Claim, SlotBoard};
+use onesided::claim::{BitBoard, Board, Claim, SharedBoard, SlotBoard};
 use onesided::rma::{Comm, Rank, Result};
 
 use crate::harness::{Body, crawls};
@@ -40,6 +40,22 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "boards::slots::a_cleared_board_is_as_new",
         run: |comm| cleared(comm, SlotBoard::open),
+    },
+    Body {
+        name: "boards::shared::every_item_is_won_once",
+        run: |comm| won_once(comm, SharedBoard::open),
+    },
+    Body {
+        name: "boards::shared::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, SharedBoard::open),
+    },
+    Body {
+        name: "boards::shared::what_is_known_is_true",
+        run: |comm| knowledge(comm, SharedBoard::open),
+    },
+    Body {
+        name: "boards::shared::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, SharedBoard::open),
     },
     Body {
         name: "boards::losers_learn_the_owner",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onesided::claim::{BitBoard, Board, SlotBoard};
+use onesided::claim::{BitBoard, Board, SharedBoard, SlotBoard};
 use onesided::game::{
     Collective, OneSided, Results, Series, Straggler, ThinkBy, ThinkPlan, ThinkTime,
 };
@@ -26,6 +26,14 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "games::compare_and_swap::every_digit_once_home_busy",
         run: |comm| one_sided(comm, SlotBoard::open, Home::Busy),
+    },
+    Body {
+        name: "games::shared_memory::every_digit_once_home_idle",
+        run: |comm| one_sided(comm, SharedBoard::open, Home::Idle),
+    },
+    Body {
+        name: "games::shared_memory::every_digit_once_home_busy",
+        run: |comm| one_sided(comm, SharedBoard::open, Home::Busy),
     },
     Body {
         name: "games::collective::lockstep",

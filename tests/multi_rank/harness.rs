@@ -45,6 +45,16 @@ pub struct BodyJob {
 
 /// Runs the body `name` on `n_ranks` ranks.
 pub fn launch(n_ranks: u32, name: &str, deadline: Duration) -> BodyJob {
+    launch_with(n_ranks, name, deadline, &[])
+}
+
+/// [`launch`] with some variables set.
+pub fn launch_with(
+    n_ranks: u32,
+    name: &str,
+    deadline: Duration,
+    variables: &[(&str, &str)],
+) -> BodyJob {
     let folder = scratch();
     let report = folder
         .path()
@@ -55,7 +65,8 @@ pub fn launch(n_ranks: u32, name: &str, deadline: Duration) -> BodyJob {
     let job = Job::new(n_ranks, program)
         .args(["--body", name, report, &deadline_s])
         .deadline(deadline);
-    let ended = job.run();
+    let set = |job: Job, &(variable, value): &(&str, &str)| job.env(variable, value);
+    let ended = variables.iter().fold(job, set).run();
     let mut finished: Vec<(u32, u32)> = std::fs::read_dir(folder.path())
         .expect("the folder is there")
         .map(|entry| {
@@ -119,13 +130,15 @@ pub fn crawls(comm: &Comm<'_>) -> bool {
 }
 
 /// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.
-pub fn run_body(bodies: &[Body], args: &[String]) {
+pub fn run_body(by_level: &[(ThreadLevel, &[Body])], args: &[String]) {
     let [name, report, deadline_s] = args else {
         panic!("--body NAME FOLDER DEADLINE_S")
     };
-    let body = bodies
+    let mut bodies = by_level
         .iter()
-        .find(|body| body.name == name)
+        .flat_map(|(level, bodies)| bodies.iter().map(move |body| (*level, body)));
+    let (level, body) = bodies
+        .find(|(_, body)| body.name == name)
         .unwrap_or_else(|| panic!("no body {name}"));
     let deadline: u64 = deadline_s.parse().expect("seconds");
     // Should the launcher be killed and leave its ranks behind, they end by themselves.
@@ -133,7 +146,7 @@ pub fn run_body(bodies: &[Body], args: &[String]) {
         std::thread::sleep(Duration::from_secs(deadline + 15));
         std::process::exit(86);
     });
-    let mpi = Mpi::init(ThreadLevel::Funneled).expect("MPI starts");
+    let mpi = Mpi::init(level).expect("MPI starts");
     let world = mpi.world().expect("a duplicate of the world");
     let (rank, size) = (world.rank(), world.size());
     (body.run)(&world);

@@ -6,31 +6,36 @@ mod faults;
 mod games;
 mod harness;
 mod library;
+mod progress;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
 
 use libtest_mimic::{Arguments, Trial};
+use onesided::rma::ThreadLevel;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if args.get(1).is_some_and(|arg| arg == "--body") {
-        let bodies: Vec<_> = [
-            windows::BODIES,
-            boards::BODIES,
-            games::BODIES,
-            failures::BODIES,
-            faults::BODIES,
-            library::BODIES,
-        ]
-        .concat();
-        return harness::run_body(&bodies, &args[2..]);
+        let by_level = [
+            (ThreadLevel::Funneled, windows::BODIES),
+            (ThreadLevel::Funneled, boards::BODIES),
+            (ThreadLevel::Funneled, games::BODIES),
+            (ThreadLevel::Funneled, failures::BODIES),
+            (ThreadLevel::Funneled, faults::BODIES),
+            (ThreadLevel::Funneled, library::BODIES),
+            (ThreadLevel::Funneled, progress::FUNNELED_BODIES),
+            (ThreadLevel::Serialized, progress::BODIES),
+            (ThreadLevel::Multiple, progress::CONCURRENT_BODIES),
+        ];
+        return harness::run_body(&by_level, &args[2..]);
     }
     let on_all_counts = [windows::BODIES, boards::BODIES, games::BODIES].concat();
     let mut trials: Vec<Trial> = on_all_counts
         .into_iter()
         .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
         .collect();
+    trials.extend(progress::trials());
     trials.extend(library::trials());
     trials.extend(failures::trials());
     trials.extend(faults::trials());

@@ -80,6 +80,7 @@ COUNTED(Barrier, (MPI_Comm c), (c))
 COUNTED(Bcast, (void *b, int n, MPI_Datatype t, int root, MPI_Comm c), (b, n, t, root, c))
 COUNTED(Comm_dup, (MPI_Comm c, MPI_Comm *dup), (c, dup))
 COUNTED(Comm_free, (MPI_Comm *c), (c))
+COUNTED(Comm_split_type, (MPI_Comm c, int type, int key, MPI_Info i, MPI_Comm *part), (c, type, key, i, part))
 COUNTED(Gather,
         (const void *s, int sn, MPI_Datatype st, void *r, int rn, MPI_Datatype rt, int root, MPI_Comm c),
         (s, sn, st, r, rn, rt, root, c))
@@ -87,6 +88,7 @@ COUNTED(Gatherv,
         (const void *s, int sn, MPI_Datatype st, void *r, const int rn[], const int at[], MPI_Datatype rt, int root, MPI_Comm c),
         (s, sn, st, r, rn, at, rt, root, c))
 COUNTED(Win_allocate, (MPI_Aint n, int unit, MPI_Info i, MPI_Comm c, void *base, MPI_Win *w), (n, unit, i, c, base, w))
+COUNTED(Win_allocate_shared, (MPI_Aint n, int unit, MPI_Info i, MPI_Comm c, void *base, MPI_Win *w), (n, unit, i, c, base, w))
 COUNTED(Win_free, (MPI_Win *w), (w))
 
 /* Passive target: this rank and the home rank's memory. */
@@ -107,6 +109,8 @@ COUNTED(Win_lock_all, (int assertion, MPI_Win w), (assertion, w))
 COUNTED(Win_unlock_all, (MPI_Win w), (w))
 
 /* Point to point. */
+COUNTED(Improbe, (int from, int tag, MPI_Comm c, int *flag, MPI_Message *m, MPI_Status *s), (from, tag, c, flag, m, s))
 COUNTED(Iprobe, (int from, int tag, MPI_Comm c, int *flag, MPI_Status *s), (from, tag, c, flag, s))
+COUNTED(Mrecv, (void *b, int n, MPI_Datatype t, MPI_Message *m, MPI_Status *s), (b, n, t, m, s))
 COUNTED(Recv, (void *b, int n, MPI_Datatype t, int from, int tag, MPI_Comm c, MPI_Status *s), (b, n, t, from, tag, c, s))
 COUNTED(Send, (const void *b, int n, MPI_Datatype t, int to, int tag, MPI_Comm c), (b, n, t, to, tag, c))

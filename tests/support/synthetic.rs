@@ -9,8 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use onesided::trace::{
-    Clock, Clocks, Header, Kind, Offset, Outcome, RUN_FILE, RUN_FORMAT, Record, RunInfo,
-    TracerCost, Version, file_name,
+    Clock, Clocks, Header, Kind, Offset, Outcome, ProgressInfo, RUN_FILE, RUN_FORMAT, Record,
+    RunInfo, TracerCost, Version, file_name,
 };
 
 /// How long an operation takes that waits for nobody.
@@ -54,10 +54,16 @@ impl Synthetic {
             seed,
             think: "1ms + 1ms a rank".into(),
             mpi_library: "Open MPI 4.1.4".into(),
-            progress: "library".into(),
+            progress: one_sided.then(|| ProgressInfo {
+                asked: "auto".into(),
+                means: "library".into(),
+                interval_us: None,
+                trials: Vec::new(),
+            }),
             hosts: (0..ranks)
                 .map(|rank| format!("node{}", rank / 64))
                 .collect(),
+            nodes: (0..ranks).map(|rank| rank / 64).collect(),
             clocks: Clocks::one("node0", ranks),
             tracer: TracerCost {
                 record_ns: 50.0,
