@@ -12,6 +12,7 @@
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
+//! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
 //! - [`analysis`], [`report`]: what runs show, and what lockstep cost. They need no MPI: without the
 //!   feature `mpi` the crate builds on a machine that has none.
 //!
@@ -40,6 +41,7 @@
 pub mod analysis;
 #[cfg(feature = "mpi")]
 pub mod claim;
+pub mod doctor;
 #[cfg(feature = "mpi")]
 pub mod game;
 pub mod report;

@@ -53,6 +53,36 @@ fn runs_of_different_games_are_refused() {
     assert!(message.contains("number of digits (9 and 99)"), "{message}");
 }
 
+/// What a doctor found on a cluster (Open MPI 4.1.4, two ranks) is shown on any machine.
+#[test]
+fn a_document_of_the_doctor_is_shown() {
+    let output = onesided(&["doctor", "--read", "tests/golden/doctor.json"]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text, include_str!("golden/doctor.txt"));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_is_no_document_of_the_doctor_is_refused() {
+    let output = onesided(&["doctor", "--read", ONE_SIDED]);
+    let message = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(
+        (output.status.code(), message.lines().count()),
+        (Some(2), 1),
+        "{message}"
+    );
+    assert!(message.contains(ONE_SIDED), "{message}");
+}
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn examining_is_refused_with_the_reason() {
+    let output = onesided(&["doctor"]);
+    let message = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("this build has no MPI"), "{message}");
+}
+
 #[cfg(not(feature = "mpi"))]
 #[test]
 fn playing_is_refused_with_the_reason() {

@@ -1,6 +1,7 @@
 //! The command line: one file or folder a subcommand, one place where failures are printed.
 
 mod compare;
+mod doctor;
 mod export;
 mod output;
 #[cfg(feature = "mpi")]
@@ -37,6 +38,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<OsString>,
     },
+    /// Find out what this MPI, on these hosts, with this launcher, really does
+    Doctor(Box<doctor::Doctor>),
     /// Say where the time of runs went, who was waited for, and what lockstep cost (needs no MPI)
     Compare(compare::Compare),
     /// Write a run's records for other programs (needs no MPI)
@@ -109,6 +112,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Play { .. } => Err(Failure::Usage(
             "this build has no MPI and cannot play: build it with the default features".into(),
         )),
+        Command::Doctor(doctor) => {
+            log_to_stderr(None);
+            return doctor.run();
+        }
         Command::Compare(compare) => {
             log_to_stderr(None);
             compare.run()
@@ -180,7 +187,7 @@ static STDOUT_FOR_RESULTS: OnceLock<File> = OnceLock::new();
 ///
 /// MPI libraries do print to stdout, UCX its errors for one, and a document among them is none.
 #[cfg(feature = "mpi")]
-fn keep_stdout_for_results() -> Result<(), Failure> {
+fn keep_stdout_for_results() -> Result<&'static File, Failure> {
     let swap = || {
         let own = std::io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdout(std::io::stderr())?;
@@ -189,8 +196,7 @@ fn keep_stdout_for_results() -> Result<(), Failure> {
     let own = swap().map_err(|error: std::io::Error| {
         Failure::Run(format!("cannot keep stdout for the result: {error}"))
     })?;
-    STDOUT_FOR_RESULTS.get_or_init(|| File::from(own));
-    Ok(())
+    Ok(STDOUT_FOR_RESULTS.get_or_init(|| File::from(own)))
 }
 
 /// Prints `text` to stdout, all of it or an error.

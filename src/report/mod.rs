@@ -2,6 +2,7 @@
 
 mod compare;
 mod csv;
+mod doctor;
 pub mod export;
 mod run;
 mod summary;
@@ -10,6 +11,7 @@ mod verdict;
 
 pub use compare::{compare, compare_groups};
 pub use csv::csv;
+pub use doctor::{doctor, doctor_finding};
 pub use summary::summary;
 pub use verdict::{verdict, verdict_on_groups};
 

@@ -1,7 +1,32 @@
-//! Known faults of MPI libraries that this crate works around. One row each; a test for each row
-//! shows the fault where that library is at hand, and fails when it is gone.
+//! Known faults of MPI libraries that concern claims: the one table. A test for each row shows the fault
+//! where that library is at hand, and fails when it is gone; `onesided doctor` lists the rows of the
+//! library that it meets.
 
 use super::library::{Family, Library};
+
+/// Where a fault can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// Among ranks of one host.
+    OneHost,
+    /// Among ranks of several hosts, over TCP.
+    SeveralHosts,
+}
+
+/// How a fault looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// A process crashes.
+    Crash,
+    /// A call returns an error.
+    Error,
+    /// A result is wrong.
+    WrongResult,
+    /// Nothing moves while the target is outside MPI.
+    StandStill,
+    /// An operation never ends.
+    Hang,
+}
 
 /// A fault of an MPI library, and what this crate does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +37,21 @@ pub struct Fault {
     pub family: Family,
     /// First version that is known to have it.
     pub since: [u32; 3],
-    /// First version that is known not to have it; [`OPEN`] where none is known.
+    /// First version that is known not to have it.
     pub until: [u32; 3],
     /// What happens.
     pub symptom: &'static str,
     /// What is done about it here.
     pub workaround: &'static str,
+    /// What a user can do: `VARIABLE=value`, or a flag of `onesided`; empty where what is done here is
+    /// all there is to do.
+    pub remedy: &'static str,
+    /// Where it can be seen.
+    pub where_it_shows: Where,
+    /// The doctor's probe that shows it.
+    pub probe: &'static str,
+    /// How it looks there.
+    pub sign: Sign,
 }
 
 /// In [`Fault::until`]: no version without the fault is known.
@@ -27,6 +61,15 @@ impl Fault {
     /// Whether `library` is known to have this fault.
     pub fn is_in(&self, library: &Library) -> bool {
         library.family == self.family && (self.since..self.until).contains(&library.version)
+    }
+
+    /// The remedy as variables and their values; empty if it is a flag.
+    pub fn variables(&self) -> Vec<(&'static str, &'static str)> {
+        let words = self.remedy.split(' ');
+        words
+            .map(|word| word.split_once('=').filter(|_| !word.starts_with('-')))
+            .collect::<Option<_>>()
+            .unwrap_or_default()
     }
 }
 
@@ -39,6 +82,54 @@ pub const OPEN_MPI_CAS_64: Fault = Fault {
     symptom: "MPI_Compare_and_swap of 64 bits on a window of MPI_Win_allocate segfaults in \
               mca_btl_vader_emu_acswap, with 2 or more ranks on a node",
     workaround: "slots have 32 bits, which is enough for a rank and goes another way in the library",
+    remedy: "OMPI_MCA_osc=^rdma",
+    where_it_shows: Where::OneHost,
+    probe: "compare-and-swap-64-allocated",
+    sign: Sign::Crash,
+};
+
+/// Debian's Open MPI 4.1.4: its configuration excludes the one component that makes windows over TCP.
+pub const OPEN_MPI_NO_WINDOWS_OVER_TCP: Fault = Fault {
+    name: "open-mpi-no-windows-over-tcp",
+    family: Family::OpenMpi,
+    since: [4, 1, 4],
+    until: [4, 1, 5],
+    symptom: "MPI_Win_allocate and MPI_Win_create fail with MPI_ERR_WIN between hosts: \
+              openmpi-mca-params.conf of Debian has osc = ^ucx,pt2pt",
+    workaround: "none: it is for the user to set",
+    remedy: "OMPI_MCA_osc=^ucx,rdma",
+    where_it_shows: Where::SeveralHosts,
+    probe: "fetch-and-op-64-allocated",
+    sign: Sign::Error,
+};
+
+/// Open MPI 5.0 over TCP: fetch-and-or of the home rank and of others do not see each other.
+pub const OPEN_MPI_5_FETCH_AND_OP_OVER_TCP: Fault = Fault {
+    name: "open-mpi-5-fetch-and-op-over-tcp",
+    family: Family::OpenMpi,
+    since: [5, 0, 0],
+    until: [5, 0, 12],
+    symptom: "over TCP what MPI_Fetch_and_op(MPI_BOR) of other hosts does to a word and what the home rank \
+              does to it do not see each other: items are won twice, or won and not accounted for",
+    workaround: "none: the game's accounts show it, and the run fails",
+    remedy: "--claim-with compare-and-swap",
+    where_it_shows: Where::SeveralHosts,
+    probe: "claims-fetch-and-op",
+    sign: Sign::WrongResult,
+};
+
+/// MPICH 4.0: nothing completes while the target is outside MPI, on one node neither.
+pub const MPICH_4_0_NO_PROGRESS: Fault = Fault {
+    name: "mpich-4.0-no-progress",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "no operation on a window ends while its target is outside MPI, on one node neither",
+    workaround: "none: what the library does by itself is what you get",
+    remedy: "--progress auto",
+    where_it_shows: Where::OneHost,
+    probe: "claims-fetch-and-op",
+    sign: Sign::StandStill,
 };
 
 /// Intel MPI, in programs built against the standard ABI: some constants have the numbers of a draft
@@ -54,7 +145,37 @@ pub const INTEL_ABI_ERROR_HANDLERS: Fault = Fault {
               MPI_SEEK_* have other numbers too)",
     workaround: "where MPI_LASTUSEDCODE is found under its number of the draft, the draft's error \
                  handler is set",
+    remedy: "",
+    where_it_shows: Where::OneHost,
+    probe: "start",
+    sign: Sign::Crash,
 };
 
-/// All faults that are worked around here.
-pub const ALL: &[Fault] = &[OPEN_MPI_CAS_64, INTEL_ABI_ERROR_HANDLERS];
+/// All faults that are known to concern claims.
+pub const ALL: &[Fault] = &[
+    OPEN_MPI_CAS_64,
+    OPEN_MPI_NO_WINDOWS_OVER_TCP,
+    OPEN_MPI_5_FETCH_AND_OP_OVER_TCP,
+    MPICH_4_0_NO_PROGRESS,
+    INTEL_ABI_ERROR_HANDLERS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remedies_are_variables_or_flags() {
+        assert_eq!(OPEN_MPI_CAS_64.variables(), [("OMPI_MCA_osc", "^rdma")]);
+        assert!(OPEN_MPI_5_FETCH_AND_OP_OVER_TCP.variables().is_empty());
+        for fault in ALL {
+            let is_flag = fault.remedy.is_empty() || fault.remedy.starts_with("--");
+            assert!(!fault.variables().is_empty() || is_flag);
+            assert!(
+                crate::doctor::Probe::named(fault.probe).is_some(),
+                "{}",
+                fault.probe
+            );
+        }
+    }
+}

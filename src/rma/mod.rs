@@ -22,6 +22,7 @@ pub mod launcher;
 mod layout;
 mod library;
 mod placement;
+pub mod probe;
 mod profile;
 mod progress;
 mod settings;

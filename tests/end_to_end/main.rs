@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod counted;
+mod doctor;
 mod experiment;
 mod killed;
 mod play;

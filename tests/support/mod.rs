@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,12 @@ pub fn launcher() -> PathBuf {
         "no launcher: set MPIEXEC, or run the tests with `just test`"
     );
     launcher.into()
+}
+
+/// To be held while a job runs: more at once would only wait for each other's cores.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Job {
@@ -116,10 +122,9 @@ impl Job {
         self
     }
 
-    /// Runs the job to its end. One job at a time: more would only wait for each other's cores.
+    /// Runs the job to its end. One job at a time.
     pub fn run(self) -> Ended {
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn();
         let start = Instant::now();
         // `env` sets the variables on one host for every launcher alike.
         let mut command = Command::new(&self.launcher);

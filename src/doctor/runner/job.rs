@@ -1,0 +1,330 @@
+//! One job of probes: started, listened to, and ended when a deadline passes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::super::finding::{Finding, Severity};
+use super::super::line::Line;
+use super::super::plan::Probe;
+
+/// How long a launcher has to end a job that it is asked to end; Open MPI takes a second and a half.
+const GRACE: Duration = Duration::from_millis(2500);
+
+/// How long a job may take from one probe to the next, and to end MPI after the last.
+const BETWEEN: Duration = Duration::from_secs(3);
+
+/// What became of a job.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// What its probes found; for a probe that crashed or hung, that.
+    pub(super) findings: Vec<Finding>,
+    /// Probes that it did not get to.
+    pub(super) left: Vec<Probe>,
+    /// Whether it never came to its first probe, so that another will not either.
+    pub(super) never_started: bool,
+}
+
+/// What is heard of a job.
+enum Heard {
+    Out(String),
+    Err(String),
+    /// One of its two streams has ended.
+    Closed,
+}
+
+/// Starts the job, and listens until all of `probes` have ended, or one of them has crashed or hung. It is
+/// over by `until`, and a little.
+///
+/// # Errors
+/// Why the launcher cannot be started.
+pub(super) fn run(
+    mut command: Command,
+    probes: &[Probe],
+    until: Instant,
+) -> std::io::Result<Outcome> {
+    tracing::debug!(?command, "starting a job of probes");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own: what the launcher starts ends with it.
+        .process_group(0)
+        .spawn()?;
+    let (sender, heard) = channel();
+    listen(
+        child.stdout.take().expect("piped"),
+        sender.clone(),
+        Heard::Out,
+    );
+    listen(child.stderr.take().expect("piped"), sender, Heard::Err);
+    let mut listener = Listener::new(probes, until);
+    let end = listener.listen(&heard, &mut child);
+    tracing::debug!(?end, "the job is over");
+    Ok(listener.conclude(end))
+}
+
+/// Reads lines in a thread. It ends with the stream, which somebody that is not ours may hold open: so
+/// nobody waits for it.
+fn listen(from: impl Read + Send + 'static, to: Sender<Heard>, kind: fn(String) -> Heard) {
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while matches!(from.read_until(b'\n', &mut line), Ok(n) if n > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            if to.send(kind(text)).is_err() {
+                return;
+            }
+        }
+        let _ = to.send(Heard::Closed);
+    });
+}
+
+/// How listening came to its end.
+#[derive(Debug)]
+enum End {
+    /// All probes ended.
+    Done,
+    /// The launcher ended by itself before.
+    Ended(Option<ExitStatus>),
+    /// A deadline passed; whether it was the doctor's own.
+    Late { out_of_time: bool },
+}
+
+struct Listener<'a> {
+    probes: &'a [Probe],
+    until: Instant,
+    findings: Vec<Finding>,
+    ended: Vec<Probe>,
+    current: Option<Probe>,
+    step: Option<String>,
+    /// When what happens now should be over.
+    deadline: Instant,
+    /// What the job said that is none of our lines, the last of it.
+    words: Vec<String>,
+    begun: bool,
+}
+
+impl<'a> Listener<'a> {
+    fn new(probes: &'a [Probe], until: Instant) -> Self {
+        Listener {
+            probes,
+            until,
+            findings: Vec::new(),
+            ended: Vec::new(),
+            current: None,
+            step: None,
+            deadline: Instant::now() + Probe::Start.deadline(),
+            words: Vec::new(),
+            begun: false,
+        }
+    }
+
+    fn listen(&mut self, heard: &Receiver<Heard>, child: &mut Child) -> End {
+        let mut n_open = 2;
+        loop {
+            let deadline = self.deadline.min(self.until);
+            let left = deadline.saturating_duration_since(Instant::now());
+            match heard.recv_timeout(left) {
+                Ok(Heard::Out(text)) => match Line::parse(&text) {
+                    Some(Line::Done) => {
+                        // MPI was finalised: the launcher has nothing left to do.
+                        let _ = wait(child, GRACE);
+                        end(child);
+                        return End::Done;
+                    }
+                    Some(line) => self.take(line),
+                    None => self.keep(text),
+                },
+                Ok(Heard::Err(text)) => self.keep(text),
+                Ok(Heard::Closed) => n_open -= 1,
+                Err(RecvTimeoutError::Disconnected) => n_open = 0,
+                Err(RecvTimeoutError::Timeout) => {
+                    end(child);
+                    let out_of_time = self.until <= self.deadline;
+                    return End::Late { out_of_time };
+                }
+            }
+            if n_open == 0 {
+                let status = wait(child, GRACE);
+                end(child);
+                return End::Ended(status);
+            }
+        }
+    }
+
+    fn take(&mut self, line: Line) {
+        tracing::debug!(?line, "heard");
+        match line {
+            Line::Begin(name) => {
+                self.begun = true;
+                self.current = Probe::named(&name);
+                self.step = None;
+                let deadline = self.current.map_or(BETWEEN, Probe::deadline);
+                self.deadline = Instant::now() + deadline;
+            }
+            Line::Step(what) => self.step = Some(what),
+            Line::Found(finding) => {
+                // Ranks that are alone each take themselves for rank 0, and say so.
+                if !self.findings.contains(&finding) {
+                    self.findings.push(*finding);
+                }
+            }
+            Line::End(name) => {
+                self.ended.extend(Probe::named(&name));
+                self.current = None;
+                self.deadline = Instant::now() + BETWEEN;
+            }
+            Line::Done => {}
+        }
+    }
+
+    fn keep(&mut self, text: String) {
+        const MOST: usize = 50;
+        if !text.trim().is_empty() {
+            self.words.push(text);
+        }
+        if self.words.len() > MOST {
+            self.words.remove(0);
+        }
+    }
+
+    /// Where a job ended that did not end well: the probe that had begun, or the next one.
+    fn place(&self) -> Option<Probe> {
+        self.current.or_else(|| {
+            let next = self.probes.iter().find(|probe| !self.ended.contains(probe));
+            next.copied()
+        })
+    }
+
+    fn conclude(mut self, end: End) -> Outcome {
+        let place = match end {
+            End::Done => None,
+            _ => self.place(),
+        };
+        let told = |place: Probe| {
+            // A job that refuses to begin says why, and ends.
+            let name = place.name();
+            self.findings
+                .iter()
+                .any(|found| found.probe == name && found.severity > Severity::Slow)
+        };
+        let all_alone = place.is_some_and(|place| place == Probe::Start && told(place));
+        if let Some(place) = place.filter(|&place| !told(place)) {
+            let finding = self.broken(place, &end);
+            self.findings.push(finding);
+        }
+        let left = self
+            .probes
+            .iter()
+            .filter(|&&probe| !self.ended.contains(&probe) && Some(probe) != place);
+        Outcome {
+            left: left.copied().collect(),
+            never_started: !self.begun || all_alone,
+            findings: self.findings,
+        }
+    }
+
+    /// The finding of a probe that crashed or hung.
+    fn broken(&self, place: Probe, end: &End) -> Finding {
+        let at = match (&self.step, self.begun) {
+            (_, false) => " before the first probe began".into(),
+            (Some(step), _) if self.current.is_some() => format!(" ({step})"),
+            _ => String::new(),
+        };
+        let words = self.last_words();
+        let said = match words {
+            Some(words) => format!("; it said: {words}"),
+            None => String::new(),
+        };
+        let (severity, detail) = match end {
+            End::Late { out_of_time: true } => (
+                Severity::Unknown,
+                format!("not probed to its end: out of time{at}{said}"),
+            ),
+            End::Late { .. } => {
+                let after = match self.begun {
+                    true => place.deadline(),
+                    false => Probe::Start.deadline(),
+                };
+                (
+                    Severity::Hung,
+                    format!(
+                        "had not ended after {} s{at}: killed{said}",
+                        after.as_secs()
+                    ),
+                )
+            }
+            End::Ended(status) => (
+                Severity::Crashed,
+                format!("the job ended with {}{at}{said}", status_in_words(*status)),
+            ),
+            End::Done => unreachable!("a job that is done has no broken probe"),
+        };
+        Finding::new(place.name(), place.subject(), severity, detail)
+    }
+
+    /// The line that tells most: what the launcher or the library says of the end.
+    fn last_words(&self) -> Option<&str> {
+        const MARKS: [&str; 6] = [
+            "exited on signal",
+            "Segmentation fault",
+            "onesided: rank",
+            "rror",
+            "signal",
+            "bort",
+        ];
+        let marked = MARKS
+            .iter()
+            .find_map(|mark| self.words.iter().rfind(|line| line.contains(mark)));
+        let line = marked.or(self.words.last())?.trim();
+        let end = line
+            .char_indices()
+            .nth(240)
+            .map_or(line.len(), |(at, _)| at);
+        Some(&line[..end])
+    }
+}
+
+fn status_in_words(status: Option<ExitStatus>) -> String {
+    match status {
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "an unknown status".into(),
+        },
+        None => "its output closed".into(),
+    }
+}
+
+/// The launcher's status, if it ends in time.
+fn wait(child: &mut Child, within: Duration) -> Option<ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if start.elapsed() >= within {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ends the launcher and all of its process group, first by asking.
+fn end(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let Some(group) = group else { return };
+    if wait(child, Duration::ZERO).is_none() {
+        // It may have ended meanwhile: then there is nobody to kill.
+        let _ = kill_process_group(group, Signal::TERM);
+        let _ = wait(child, GRACE);
+    }
+    // The launcher's number stays its group's while anybody is left in it.
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait();
+}

@@ -1,0 +1,8 @@
+//! What only the doctor needs of MPI: windows of every kind with every atomic of both widths, and
+//! questions to the library. Claims use [`Window`](super::Window), which allows far less.
+
+mod ask;
+mod window;
+
+pub use ask::{exit_now, library_text, node_of, open_mpi_components};
+pub use window::{MemoryModel, ProbeWindow, Word};
