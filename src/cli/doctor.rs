@@ -16,7 +16,7 @@ use onesided::doctor::{ClaimMethod, InJob, Launcher, Probe, ProbeJob, Runner, To
 use onesided::game::parse_duration;
 use onesided::report;
 #[cfg(feature = "mpi")]
-use onesided::rma::launcher::Launch;
+use onesided::rma::launcher::{self, Launch};
 #[cfg(feature = "mpi")]
 use onesided::rma::{self, Library, Mpi, ThreadLevel};
 
@@ -183,7 +183,8 @@ impl Doctor {
     }
 
     fn probe_in_job(self, library: &Library) -> Result<ExitCode, Failure> {
-        let right = Library::launcher_built_against();
+        let right = launcher::of(library);
+        let right = right.as_deref();
         let launch = Launch::from_environment();
         if let Some(message) = launch.and_then(|launch| launch.cannot_start(library, right)) {
             return Err(Failure::Usage(message));
@@ -260,7 +261,7 @@ impl Probing {
         });
         let template = match &self.launcher {
             Some(template) => template.clone(),
-            None => default_launcher()?,
+            None => default_launcher(&library)?,
         };
         let launcher =
             Launcher::new(&template, ranks, &self.hosts, library.family).map_err(Failure::Usage)?;
@@ -285,11 +286,11 @@ fn end_job(error: rma::Error) -> ! {
 }
 
 #[cfg(feature = "mpi")]
-fn default_launcher() -> Result<String, Failure> {
+fn default_launcher(library: &Library) -> Result<String, Failure> {
     let named = std::env::var("MPIEXEC")
         .ok()
         .filter(|path| !path.is_empty());
-    let path = named.or_else(|| Library::launcher_built_against().map(str::to_owned));
+    let path = named.or_else(|| launcher::of(library));
     match path {
         // As it is: MPIEXEC may be a command with options.
         Some(path) => Ok(format!("{path} -n {{ranks}}")),

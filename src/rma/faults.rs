@@ -96,23 +96,23 @@ pub const OPEN_MPI_NO_WINDOWS_OVER_TCP: Fault = Fault {
     until: [4, 1, 5],
     symptom: "MPI_Win_allocate and MPI_Win_create fail with MPI_ERR_WIN between hosts: \
               openmpi-mca-params.conf of Debian has osc = ^ucx,pt2pt",
-    workaround: "none: it is for the user to set",
+    workaround: "the variable is set before MPI starts, where the user has set none (rma/settings.rs)",
     remedy: "OMPI_MCA_osc=^ucx,rdma",
     where_it_shows: Where::SeveralHosts,
     probe: "fetch-and-op-64-allocated",
     sign: Sign::Error,
 };
 
-/// Open MPI 5.0 over TCP: fetch-and-or of the home rank and of others do not see each other.
+/// Open MPI 5.0 over TCP: fetch-and-or leaves the home rank's memory as it was.
 pub const OPEN_MPI_5_FETCH_AND_OP_OVER_TCP: Fault = Fault {
     name: "open-mpi-5-fetch-and-op-over-tcp",
     family: Family::OpenMpi,
     since: [5, 0, 0],
     until: [5, 0, 12],
-    symptom: "over TCP what MPI_Fetch_and_op(MPI_BOR) of other hosts does to a word and what the home rank \
-              does to it do not see each other: items are won twice, or won and not accounted for",
-    workaround: "none: the game's accounts show it, and the run fails",
-    remedy: "--claim-with compare-and-swap",
+    symptom: "over TCP MPI_Fetch_and_op with MPI_BOR on 64 bits returns the word as it should be and leaves \
+              it as it was: items are won and not accounted for, and won twice",
+    workaround: "the variable is set before MPI starts, where the user has set none (rma/settings.rs)",
+    remedy: "OMPI_MCA_osc_rdma_acc_use_amo=0",
     where_it_shows: Where::SeveralHosts,
     probe: "claims-fetch-and-op",
     sign: Sign::WrongResult,
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn remedies_are_variables_or_flags() {
         assert_eq!(OPEN_MPI_CAS_64.variables(), [("OMPI_MCA_osc", "^rdma")]);
-        assert!(OPEN_MPI_5_FETCH_AND_OP_OVER_TCP.variables().is_empty());
+        assert!(MPICH_4_0_NO_PROGRESS.variables().is_empty());
         for fault in ALL {
             let is_flag = fault.remedy.is_empty() || fault.remedy.starts_with("--");
             assert!(!fault.variables().is_empty() || is_flag);

@@ -59,6 +59,14 @@ fn findings_of<'a>(document: &'a Document, probe: &str) -> Vec<&'a Finding> {
 /// Two ranks, and more time than a user gives: the tests may share the machine with others.
 const HEALTHY: &[&str] = &["--ranks", "2", "--within", "50s"];
 
+/// Variables that take back what this crate sets so that Open MPI 4.1 has no fault: Debian's own choice.
+fn provoking() -> &'static [(&'static str, &'static str)] {
+    match faults::OPEN_MPI_CAS_64.is_in(&rma::library().unwrap()) {
+        true => &[("OMPI_MCA_osc", "^ucx,pt2pt")],
+        false => &[],
+    }
+}
+
 #[test]
 fn each_probe_tells_something_and_what_the_library_is_known_for_is_found() {
     let document = json(HEALTHY, &[]);
@@ -123,7 +131,7 @@ fn each_probe_tells_something_and_what_the_library_is_known_for_is_found() {
 #[test]
 fn a_crash_of_the_library_is_a_finding_and_not_the_end() {
     let library = rma::library().unwrap();
-    let document = json(HEALTHY, &[]);
+    let document = json(HEALTHY, provoking());
     let found = findings_of(&document, "compare-and-swap-64-allocated");
     let crashed = found
         .iter()
@@ -153,7 +161,7 @@ fn a_crash_of_the_library_is_a_finding_and_not_the_end() {
 /// Whatever remedy the doctor names here helps when a user applies it.
 #[test]
 fn every_remedy_that_is_named_works_when_it_is_applied() {
-    let before = json(HEALTHY, &[]);
+    let before = json(HEALTHY, provoking());
     let mut applied = 0;
     let named: Vec<&Finding> = before
         .findings
@@ -370,7 +378,11 @@ fn inside_a_job_what_was_found_is_told_before_a_crash() {
         "doctor --within 50s --format json --output {}",
         file.display()
     );
-    let ended = onesided(2, &args).run();
+    let mut job = onesided(2, &args);
+    for (name, value) in provoking() {
+        job = job.env(name, *value);
+    }
+    let ended = job.run();
     let document = Document::from_json(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let safe = findings_of(&document, "fetch-and-op-64-allocated");
     assert_eq!(safe[0].severity, Severity::Ok, "{safe:#?}");

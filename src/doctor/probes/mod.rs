@@ -21,7 +21,7 @@ pub(super) use self::placement::Placement;
 use super::finding::{Finding, Remedy, Severity};
 use super::line::Line;
 use super::plan::Probe;
-use crate::rma::launcher::Launch;
+use crate::rma::launcher::{self, Launch};
 use crate::rma::{Comm, Library, Mpi, ThreadLevel, library, probe};
 
 /// What rank 0 does with what is found.
@@ -151,8 +151,8 @@ impl ProbeJob {
     fn probe<W: Write>(&self, lines: &mut Lines<W>) -> crate::rma::Result<()> {
         let library = library()?;
         if let Some(launch) = Launch::from_environment() {
-            let right = Library::launcher_built_against();
-            if let Some(message) = launch.cannot_start(&library, right) {
+            let right = launcher::of(&library);
+            if let Some(message) = launch.cannot_start(&library, right.as_deref()) {
                 if launch.rank == 0 {
                     lines.begin(Probe::Start);
                     lines.found(alone(message));
@@ -194,11 +194,14 @@ impl ProbeJob {
 
 /// Each process is a job of its own.
 fn alone(message: String) -> Finding {
-    let right = Library::launcher_built_against().map(|path| Remedy {
-        setting: format!("--launcher '{path} -n {{ranks}}'"),
-        note: String::new(),
-        seen_to_work: None,
-    });
+    let right = library()
+        .ok()
+        .and_then(|library| launcher::of(&library))
+        .map(|path| Remedy {
+            setting: format!("--launcher '{path} -n {{ranks}}'"),
+            note: String::new(),
+            seen_to_work: None,
+        });
     Finding {
         remedy: right,
         ..Finding::new("start", "job", Severity::Refused, message)
@@ -210,7 +213,8 @@ fn alone_in_the_world(world: &Comm<'_>, library: &Library, expected: u32) -> Opt
     if world.size() != 1 || expected <= 1 {
         return None;
     }
-    let right = Library::launcher_built_against();
+    let right = launcher::of(library);
+    let right = right.as_deref();
     let by_environment = Launch::from_environment()
         .and_then(|launch| launch.is_wrong_for(world.size(), library, right));
     Some(by_environment.unwrap_or_else(|| {
