@@ -118,24 +118,23 @@ mod tests {
 
     fn shown(template: &str, hosts: &[&str], family: Family) -> String {
         let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        Launcher::new(template, 4, &hosts, family)
-            .unwrap()
-            .to_string()
+        let launcher = Launcher::new(template, 4, &hosts, family).unwrap();
+        launcher.words.join("|")
     }
 
     #[test]
     fn templates_are_filled_in() {
         assert_eq!(
             shown("mpirun -n {ranks}", &[], Family::OpenMpi),
-            "mpirun -n 4"
+            "mpirun|-n|4"
         );
         assert_eq!(
             shown("'my launcher' \"-n {ranks}\"", &[], Family::Other),
-            "'my launcher' '-n 4'"
+            "my launcher|-n 4"
         );
         assert_eq!(
             shown("run -w {hosts} -n {ranks}", &["a", "b"], Family::Other),
-            "run -w a,b -n 4"
+            "run|-w|a,b|-n|4"
         );
     }
 
@@ -144,15 +143,15 @@ mod tests {
         let shown = |template, family| shown(template, &["a", "b"], family);
         assert_eq!(
             shown("mpirun -n {ranks}", Family::OpenMpi),
-            "mpirun -H a:2,b:2 --map-by ppr:2:node -n 4"
+            "mpirun|-H|a:2,b:2|--map-by|ppr:2:node|-n|4"
         );
         assert_eq!(
             shown("mpirun -n {ranks}", Family::Mpich),
-            "mpirun -hosts a,b -ppn 2 -n 4"
+            "mpirun|-hosts|a,b|-ppn|2|-n|4"
         );
         assert_eq!(
             shown("/bin/srun --mpi=pmix -n {ranks}", Family::OpenMpi),
-            "/bin/srun -w a,b --mpi=pmix -n 4"
+            "/bin/srun|-w|a,b|--mpi=pmix|-n|4"
         );
     }
 
