@@ -39,7 +39,10 @@ pub(super) struct Doctor {
     output: Option<PathBuf>,
     /// Show a JSON document that the doctor wrote elsewhere, and probe nothing
     #[arg(long, value_name = "FILE")]
-    read: Option<PathBuf>,
+    read: Vec<PathBuf>,
+    /// With --read, given several times: a Markdown table of how claims went in all of them
+    #[arg(long, requires = "read")]
+    matrix: bool,
 }
 
 /// What needs MPI.
@@ -95,8 +98,8 @@ enum ThreadLevelArg {
 impl Doctor {
     /// Does what the arguments say. Failures are printed here, once per job.
     pub(super) fn run(self) -> ExitCode {
-        if let Some(path) = &self.read {
-            return self.read(path).unwrap_or_else(|failure| failure.report());
+        if !self.read.is_empty() {
+            return self.read().unwrap_or_else(|failure| failure.report());
         }
         #[cfg(not(feature = "mpi"))]
         return Failure::Usage(
@@ -109,11 +112,23 @@ impl Doctor {
         return self.probe().unwrap_or_else(|failure| failure.report());
     }
 
-    fn read(&self, path: &Path) -> Result<ExitCode, Failure> {
-        let cannot = |why: String| Failure::Usage(format!("cannot read {}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| cannot(error.to_string()))?;
-        let document = Document::from_json(&text).map_err(cannot)?;
-        self.tell(&document)
+    fn read(&self) -> Result<ExitCode, Failure> {
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+            text.and_then(|text| Document::from_json(&text))
+                .map_err(|why| Failure::Usage(format!("cannot read {}: {why}", path.display())))
+        };
+        let documents: Vec<Document> = self.read.iter().map(read).collect::<Result<_, _>>()?;
+        if self.matrix {
+            print(&report::doctor_matrix(&documents))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        match documents.as_slice() {
+            [document] => self.tell(document),
+            _ => Err(Failure::Usage(
+                "--read shows one document; add --matrix for a table of several".into(),
+            )),
+        }
     }
 
     /// Prints the document, and gives the verdict's exit code.

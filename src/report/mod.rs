@@ -4,6 +4,7 @@ mod compare;
 mod csv;
 mod doctor;
 pub mod export;
+mod matrix;
 mod run;
 mod summary;
 mod table;
@@ -12,6 +13,7 @@ mod verdict;
 pub use compare::{compare, compare_groups};
 pub use csv::csv;
 pub use doctor::{doctor, doctor_finding};
+pub use matrix::doctor_matrix;
 pub use summary::summary;
 pub use verdict::{verdict, verdict_on_groups};
 
