@@ -125,7 +125,8 @@ pub const MPICH_4_0_NO_PROGRESS: Fault = Fault {
     since: [4, 0, 0],
     until: [4, 1, 0],
     symptom: "no operation on a window ends while its target is outside MPI, on one node neither",
-    workaround: "none: what the library does by itself is what you get",
+    workaround: "--progress auto, the default, notices, and has the home rank poll; a shared board needs \
+                 nobody's progress",
     remedy: "--progress auto",
     where_it_shows: Where::OneHost,
     probe: "claims-fetch-and-op",

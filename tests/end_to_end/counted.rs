@@ -28,6 +28,7 @@ const LOCAL: &[&str] = &[
     "MPI_Info_set",
     "MPI_Initialized",
     "MPI_Query_thread",
+    "MPI_Win_get_attr",
     "MPI_Win_set_errhandler",
     "MPI_Win_shared_query",
     "MPI_Win_sync",

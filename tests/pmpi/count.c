@@ -89,6 +89,7 @@ COUNTED(Gatherv,
         (s, sn, st, r, rn, at, rt, root, c))
 COUNTED(Win_allocate, (MPI_Aint n, int unit, MPI_Info i, MPI_Comm c, void *base, MPI_Win *w), (n, unit, i, c, base, w))
 COUNTED(Win_allocate_shared, (MPI_Aint n, int unit, MPI_Info i, MPI_Comm c, void *base, MPI_Win *w), (n, unit, i, c, base, w))
+COUNTED(Win_create, (void *base, MPI_Aint n, int unit, MPI_Info i, MPI_Comm c, MPI_Win *w), (base, n, unit, i, c, w))
 COUNTED(Win_free, (MPI_Win *w), (w))
 
 /* Passive target: this rank and the home rank's memory. */
