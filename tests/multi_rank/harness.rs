@@ -4,7 +4,9 @@
 //! leaves a file that says so; the case passes if the job ended well in time *and* each of the ranks
 //! left its file. A body that no rank reached, or a launcher that made N jobs of one rank, fails.
 
-use std::path::Path;
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
@@ -20,7 +22,7 @@ pub struct Body {
 }
 
 /// How long a case may take. Generous: a case takes a few seconds on two cores.
-const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The rank counts that every case runs on unless it says otherwise.
 pub const RANK_COUNTS: &[u32] = &[1, 2, 3, 5, 8];
@@ -55,6 +57,18 @@ pub fn launch_with(
     deadline: Duration,
     variables: &[(&str, &str)],
 ) -> BodyJob {
+    let set = |job: Job, &(variable, value): &(&str, &str)| job.env(variable, value);
+    let new_job = |n_ranks, program| variables.iter().fold(Job::new(n_ranks, program), set);
+    launch_by(new_job, n_ranks, name, deadline)
+}
+
+/// [`launch`] in a job that `new_job` makes of a number of ranks and a program.
+pub fn launch_by(
+    new_job: impl FnOnce(u32, PathBuf) -> Job,
+    n_ranks: u32,
+    name: &str,
+    deadline: Duration,
+) -> BodyJob {
     let folder = scratch();
     let report = folder
         .path()
@@ -62,11 +76,10 @@ pub fn launch_with(
         .expect("the target folder has a plain name");
     let program = std::env::current_exe().expect("a running program");
     let deadline_s = deadline.as_secs().to_string();
-    let job = Job::new(n_ranks, program)
+    let job = new_job(n_ranks, program)
         .args(["--body", name, report, &deadline_s])
         .deadline(deadline);
-    let set = |job: Job, &(variable, value): &(&str, &str)| job.env(variable, value);
-    let ended = variables.iter().fold(job, set).run();
+    let ended = job.run();
     let mut finished: Vec<(u32, u32)> = std::fs::read_dir(folder.path())
         .expect("the folder is there")
         .map(|entry| {

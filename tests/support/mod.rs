@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,25 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub struct Job {
     launcher: PathBuf,
+    /// What starts the launcher, where it is not this process.
+    through: Vec<String>,
+    launcher_args: Vec<String>,
     n_ranks: u32,
     program: PathBuf,
     args: Vec<String>,
     envs: Vec<(String, String)>,
+    launcher_envs: Vec<(String, String)>,
     /// All variables of the launcher, where they are not those of this process.
     environment: Option<Vec<(String, String)>>,
     deadline: Duration,
+    /// A process that takes the whole job with it when it is killed.
+    keeper: Option<u32>,
+    /// Whether the job, having printed this much, has done all but to end.
+    said_all: Option<fn(&str) -> bool>,
 }
+
+/// How long a job may take to end when it has said all.
+const TO_END: Duration = Duration::from_secs(2);
 
 /// How a job ended.
 #[derive(Debug)]
@@ -58,12 +69,17 @@ impl Job {
     pub fn new(n_ranks: u32, program: impl AsRef<Path>) -> Self {
         Job {
             launcher: launcher(),
+            through: Vec::new(),
+            launcher_args: Vec::new(),
             n_ranks,
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             envs: Vec::new(),
+            launcher_envs: Vec::new(),
             environment: None,
             deadline: Duration::from_secs(60),
+            keeper: None,
+            said_all: None,
         }
     }
 
@@ -76,6 +92,37 @@ impl Job {
     /// Sets a variable of the ranks, and not of the launcher.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.envs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets a variable of the launcher.
+    pub fn launcher_env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.launcher_envs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds arguments of the launcher.
+    pub fn launcher_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.launcher_args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Has the command `through` start the launcher, its command line being the rest of that command.
+    /// Processes of such a job may outlive their launcher; killing `keeper` ends them all.
+    pub fn started_through<S: Into<String>>(
+        mut self,
+        through: impl IntoIterator<Item = S>,
+        keeper: u32,
+    ) -> Self {
+        self.through = through.into_iter().map(Into::into).collect();
+        self.keeper = Some(keeper);
+        self
+    }
+
+    /// Where a library is known to hang when all is done: takes a job that has printed so much that
+    /// `said_all` of it, and then does not end within 2 s, for one that ended well, and kills it.
+    pub fn may_hang_after(mut self, said_all: fn(&str) -> bool) -> Self {
+        self.said_all = Some(said_all);
         self
     }
 
@@ -126,13 +173,23 @@ impl Job {
     pub fn run(self) -> Ended {
         let _turn = turn();
         let start = Instant::now();
-        // `env` sets the variables on one host for every launcher alike.
-        let mut command = Command::new(&self.launcher);
+        let mut command = match self.through.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.launcher);
+                command
+            }
+            None => Command::new(&self.launcher),
+        };
         if let Some(variables) = self.environment {
             command.env_clear().envs(variables);
         }
+        command.envs(self.launcher_envs);
+        // `env` sets the variables for every launcher alike.
         let mut child = command
-            .args(["-n", &self.n_ranks.to_string(), "env"])
+            .args(["-n", &self.n_ranks.to_string()])
+            .args(&self.launcher_args)
+            .arg("env")
             .args(
                 self.envs
                     .iter()
@@ -144,12 +201,32 @@ impl Job {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.launcher.display()));
-        let stdout = read_in_thread(child.stdout.take().expect("piped"));
-        let stderr = read_in_thread(child.stderr.take().expect("piped"));
-        let code = wait_until(&mut child, start + self.deadline);
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let (stdout, so_far) = read_in_thread(child.stdout.take().expect("piped"));
+        let (stderr, _) = read_in_thread(child.stderr.take().expect("piped"));
+        let mut code = wait_until(&mut child, start + self.deadline.min(TO_END));
+        while code.is_none() && start.elapsed() < self.deadline {
+            let said = text(&so_far);
+            let limit = start + self.deadline;
+            if self.said_all.is_some_and(|said_all| said_all(&said)) {
+                code = wait_until(&mut child, limit.min(Instant::now() + TO_END));
+                if code.is_none() {
+                    kill(&mut child, self.keeper);
+                    return Ended {
+                        code: Some(0),
+                        timed_out: false,
+                        stdout: said,
+                        stderr: stderr.join().expect("reader"),
+                        took: start.elapsed(),
+                    };
+                }
+            } else {
+                let soon = Instant::now() + Duration::from_millis(200);
+                code = wait_until(&mut child, limit.min(soon));
+            }
+        }
         let timed_out = code.is_none();
-        let code = code.unwrap_or_else(|| kill(&mut child));
+        let code = code.unwrap_or_else(|| kill(&mut child, self.keeper));
         Ended {
             code,
             timed_out,
@@ -171,12 +248,26 @@ impl Ended {
     }
 }
 
-fn read_in_thread(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What was read so far.
+type SoFar = Arc<Mutex<Vec<u8>>>;
+
+fn read_in_thread(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, SoFar) {
+    let so_far = SoFar::default();
+    let all = so_far.clone();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(n @ 1..) = from.read(&mut bytes) {
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(&bytes[..n]);
+        }
+        text(&all)
+    });
+    (reader, so_far)
+}
+
+fn text(bytes: &SoFar) -> String {
+    let bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The exit code, or `None` when the deadline has passed.
@@ -191,14 +282,23 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
 }
 
 /// Asks the launcher to end the job, and after 10 s insists.
-fn kill(child: &mut Child) -> Option<i32> {
-    let _ = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    wait_until(child, Instant::now() + Duration::from_secs(10)).unwrap_or_else(|| {
+fn kill(child: &mut Child, keeper: Option<u32>) -> Option<i32> {
+    signal("TERM", child.id());
+    let code = wait_until(child, Instant::now() + Duration::from_secs(10));
+    code.unwrap_or_else(|| {
+        if let Some(keeper) = keeper {
+            signal("KILL", keeper);
+        }
         let _ = child.kill();
         child.wait().expect("own child").code()
     })
+}
+
+/// Sends a signal to a process.
+pub fn signal(name: &str, process: u32) {
+    let _ = Command::new("kill")
+        .args(["-s", name, &process.to_string()])
+        .status();
 }
 
 /// A folder of its own for a test, in the target folder.

@@ -1,0 +1,125 @@
+//! The fault of an MPI library that only shows between hosts: seen where the table says, and nowhere else.
+#![allow(
+    unsafe_code,
+    reason = "the fault is shown in plain calls, whatever the crate does about it"
+)]
+
+use std::time::{Duration, Instant};
+
+use mpi::ffi;
+use onesided::rma::{self, Comm, Family, faults};
+
+use crate::harness::{self, Body};
+use crate::hosts::Hosts;
+use crate::launchers::Within;
+use crate::{Test, print_all, result_of};
+
+const BITS: Body = Body {
+    name: "faults::bits",
+    run: bits,
+};
+
+pub const BODIES: &[Body] = &[BITS];
+
+pub const TESTS: &[Test] = &[(
+    "faults::fetch_and_or_is_right_except_where_the_table_says",
+    fetch_and_or_is_right_except_where_the_table_says,
+)];
+
+/// Whether this library may hang in `MPI_Finalize`, when all has been done and printed.
+///
+/// MPICH 4.0.2 with UCX over TCP: a rank whose own endpoints are flushed waits for the process manager,
+/// outside UCX, and the others wait for its acknowledgement of what they flush.
+pub fn may_hang_at_the_end() -> bool {
+    let library = rma::library().expect("the library names itself");
+    library.family == Family::Mpich && library.version[..2] == [4, 0]
+}
+
+/// Bits that all ranks try to be the first to set.
+const N_BITS: usize = 256;
+
+/// Every rank, the home rank too, sets every bit by `MPI_Fetch_and_op`, as a plain C program would do
+/// it; the bits that it was the first to set.
+fn bits(comm: &Comm<'_>) {
+    const N_WORDS: usize = N_BITS / 64;
+    let mut won: Vec<usize> = Vec::new();
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: buffers outlive the flush after each operation,
+    // displacements lie within the allocation of rank 0, which zeroes it under an exclusive lock.
+    unsafe {
+        let mut base: *mut u64 = std::ptr::null_mut();
+        let mut window = ffi::RSMPI_WIN_NULL;
+        let n_bytes = if comm.rank() == 0 { N_WORDS * 8 } else { 0 };
+        let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
+        let base_pointer = (&raw mut base).cast();
+        let n_bytes = n_bytes as ffi::MPI_Aint;
+        let code = ffi::MPI_Win_allocate(n_bytes, 8, info, world, base_pointer, &mut window);
+        assert_eq!(code, ffi::MPI_SUCCESS as i32, "MPI_Win_allocate");
+        if comm.rank() == 0 {
+            ffi::MPI_Win_lock(ffi::MPI_LOCK_EXCLUSIVE as i32, 0, 0, window);
+            base.write_bytes(0, N_WORDS);
+            ffi::MPI_Win_unlock(0, window);
+        }
+        comm.barrier().expect("all are there");
+        ffi::MPI_Win_lock_all(0, window);
+        for bit in 0..N_BITS {
+            let (mask, mut before) = (1u64 << (bit % 64), u64::MAX);
+            let code = ffi::MPI_Fetch_and_op(
+                (&raw const mask).cast(),
+                (&raw mut before).cast(),
+                ffi::RSMPI_UINT64_T,
+                0,
+                (bit / 64) as ffi::MPI_Aint,
+                ffi::RSMPI_BOR,
+                window,
+            );
+            assert_eq!(code, ffi::MPI_SUCCESS as i32, "MPI_Fetch_and_op");
+            ffi::MPI_Win_flush(0, window);
+            if before & mask == 0 {
+                won.push(bit);
+            }
+            // The home rank's operations take no round trip: at this pace the others keep up with it.
+            let next = Instant::now() + Duration::from_micros(200);
+            while comm.rank() == 0 && Instant::now() < next {
+                ffi::MPI_Win_flush(0, window);
+            }
+        }
+        ffi::MPI_Win_unlock_all(window);
+        ffi::MPI_Win_free(&mut window);
+    }
+    print_all(comm, &won);
+}
+
+fn fetch_and_or_is_right_except_where_the_table_says() {
+    let library = rma::library().expect("the library names itself");
+    let hosts = Hosts::up(3);
+    // The library's own choice, said aloud so that it is taken for the user's, and then ours.
+    for (amo, has_fault) in [
+        (
+            "1",
+            faults::OPEN_MPI_5_FETCH_AND_OP_OVER_TCP.is_in(&library),
+        ),
+        ("0", false),
+    ] {
+        let job = harness::launch_by(
+            |_, program| {
+                let job = hosts.job(1, Within::SharedMemory, program);
+                job.env("OMPI_MCA_osc_rdma_acc_use_amo", amo)
+            },
+            3,
+            BITS.name,
+            harness::DEADLINE,
+        );
+        let mut all = result_of::<Vec<Vec<usize>>>(&job).concat();
+        all.sort_unstable();
+        let once = all == (0..N_BITS).collect::<Vec<_>>();
+        let found = format!("{} claims of {N_BITS} bits were won", all.len());
+        println!("{found}");
+        match has_fault {
+            true => assert!(!once, "{library} no longer has the fault: mend the table"),
+            false => assert!(
+                once,
+                "{library} has the fault, and the table does not say so: {found}"
+            ),
+        }
+    }
+}
