@@ -128,7 +128,7 @@ fn shows(fault: &faults::Fault, finding: &Finding) -> bool {
         Severity::Hung => faults::Sign::Hang,
         Severity::Ok | Severity::Note | Severity::Unknown | Severity::Slow => return false,
     };
-    finding.probe == fault.probe && sign == fault.sign
+    fault.probe == Some(finding.probe.as_str()) && sign == fault.sign
 }
 
 /// Whether `after`, measured with a remedy applied, shows that it helped.
@@ -225,7 +225,9 @@ pub(super) fn known_faults(library: &Library, findings: &[Finding]) -> Vec<Findi
     rows.map(|fault| {
         let mut found = findings
             .iter()
-            .filter(|finding| finding.probe == fault.probe && finding.severity != Severity::Unknown)
+            .filter(|finding| {
+                fault.probe == Some(finding.probe.as_str()) && finding.severity != Severity::Unknown
+            })
             .peekable();
         let wants_hosts = fault.where_it_shows == faults::Where::SeveralHosts;
         let can_show = found.peek().is_some() && !(wants_hosts && n_hosts < Some(2));

@@ -19,12 +19,27 @@ const BITS: Body = Body {
     run: bits,
 };
 
-pub const BODIES: &[Body] = &[BITS];
+const PROBE_THEN_RECEIVE: Body = Body {
+    name: "faults::probe_then_receive",
+    run: probe_then_receive,
+};
 
-pub const TESTS: &[Test] = &[(
-    "faults::fetch_and_or_is_right_except_where_the_table_says",
-    fetch_and_or_is_right_except_where_the_table_says,
-)];
+pub const BODIES: &[Body] = &[BITS, PROBE_THEN_RECEIVE];
+
+pub const TESTS: &[Test] = &[
+    (
+        "faults::fetch_and_or_is_right_except_where_the_table_says",
+        fetch_and_or_is_right_except_where_the_table_says,
+    ),
+    (
+        "faults::windows_are_made_except_where_the_table_says",
+        windows_are_made_except_where_the_table_says,
+    ),
+    (
+        "faults::what_was_probed_is_received_except_where_the_table_says",
+        what_was_probed_is_received_except_where_the_table_says,
+    ),
+];
 
 /// Whether this library may hang in `MPI_Finalize`, when all has been done and printed.
 ///
@@ -87,6 +102,116 @@ fn bits(comm: &Comm<'_>) {
         ffi::MPI_Win_free(&mut window);
     }
     print_all(comm, &won);
+}
+
+/// Rank 1 sees a message of rank 0 by `MPI_Iprobe`, and receives it from any source.
+fn probe_then_receive(comm: &Comm<'_>) {
+    const TAG: i32 = 7;
+    if comm.rank() == 0 {
+        let byte = 1u8;
+        // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: the byte lives through the call.
+        unsafe {
+            ffi::MPI_Send(
+                (&raw const byte).cast(),
+                1,
+                ffi::RSMPI_UINT8_T,
+                1,
+                TAG,
+                ffi::RSMPI_COMM_WORLD,
+            );
+        }
+    }
+    if comm.rank() == 1 {
+        let (mut flag, mut byte) = (0, 0u8);
+        // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: int and byte are live.
+        unsafe {
+            while flag == 0 {
+                ffi::MPI_Iprobe(
+                    ffi::RSMPI_ANY_SOURCE,
+                    TAG,
+                    ffi::RSMPI_COMM_WORLD,
+                    &mut flag,
+                    ffi::RSMPI_STATUS_IGNORE,
+                );
+            }
+            ffi::MPI_Recv(
+                (&raw mut byte).cast(),
+                1,
+                ffi::RSMPI_UINT8_T,
+                ffi::RSMPI_ANY_SOURCE,
+                TAG,
+                ffi::RSMPI_COMM_WORLD,
+                ffi::RSMPI_STATUS_IGNORE,
+            );
+        }
+        assert_eq!(byte, 1);
+    }
+    print_all(comm, &0);
+}
+
+fn what_was_probed_is_received_except_where_the_table_says() {
+    let library = rma::library().expect("the library names itself");
+    let has_fault = faults::MPICH_5_0_PROBE_THEN_RECEIVE.is_in(&library);
+    let hosts = Hosts::up(2);
+    let job = |remedy: &[(&str, &str)]| {
+        harness::launch_by(
+            |_, program| {
+                let job = hosts.job(1, Within::SharedMemory, program);
+                remedy
+                    .iter()
+                    .fold(job, |job, (name, value)| job.launcher_env(name, *value))
+            },
+            2,
+            PROBE_THEN_RECEIVE.name,
+            Duration::from_secs(12),
+        )
+    };
+    let as_it_is = job(&[]);
+    match has_fault {
+        false => drop(result_of::<Vec<u8>>(&as_it_is)),
+        true => {
+            assert!(
+                as_it_is.ended.timed_out,
+                "{library} no longer has the fault: mend the table"
+            );
+            let remedy = faults::MPICH_5_0_PROBE_THEN_RECEIVE.variables();
+            drop(result_of::<Vec<u8>>(&job(&remedy)));
+        }
+    }
+}
+
+/// With the components that Debian's configuration leaves, said aloud so that it is taken for the
+/// user's choice; and with those of the remedy, which is also what `rma::prepare` sets.
+fn windows_are_made_except_where_the_table_says() {
+    let library = rma::library().expect("the library names itself");
+    let fault = faults::OPEN_MPI_NO_WINDOWS_OVER_TCP;
+    let hosts = Hosts::up(2);
+    let job = |osc: Option<&str>| {
+        harness::launch_by(
+            |_, program| {
+                let job = hosts.job(1, Within::SharedMemory, program);
+                match osc {
+                    Some(osc) => job.env("OMPI_MCA_osc", osc),
+                    None => job,
+                }
+            },
+            2,
+            BITS.name,
+            harness::DEADLINE,
+        )
+    };
+    match fault.is_in(&library) {
+        true => {
+            let why = job(Some("^ucx,pt2pt")).verdict();
+            let why = why.expect_err("the fault is gone: mend the table");
+            assert!(why.contains("MPI_Win_allocate"), "{why}");
+            let [(_, remedy)] = fault.variables()[..] else {
+                panic!("one variable")
+            };
+            drop(result_of::<Vec<Vec<usize>>>(&job(Some(remedy))));
+        }
+        false => drop(result_of::<Vec<Vec<usize>>>(&job(None))),
+    }
 }
 
 fn fetch_and_or_is_right_except_where_the_table_says() {

@@ -76,16 +76,7 @@ pub fn launcher_words(library: &Library, hosts: &[String], per_host: u32, within
                 AGENT,
             ];
             words.args.extend(args.map(str::to_owned));
-            match library.version[0] {
-                // Debian's has UCX only.
-                ..=4 => words.envs.push(("UCX_TLS", "tcp,self".into())),
-                // 5.0.2 has both, and over UCX loses a message between hosts: it is the first between two
-                // ranks that have not met in a collective before, and its receiver waits for ever.
-                _ => words.envs.extend([
-                    ("MPIR_CVAR_CH4_NETMOD", "ofi".into()),
-                    ("FI_PROVIDER", "tcp".into()),
-                ]),
-            }
+            words.envs.push(("UCX_TLS", "tcp,self".into()));
             if within == Within::Tcp {
                 words.envs.push(("MPIR_CVAR_NOLOCAL", "1".into()));
             }
