@@ -122,7 +122,7 @@ impl Hosts {
     }
 
     /// A command to be run on a host.
-    fn command_on(&self, host: u32) -> Vec<String> {
+    pub fn command_on(&self, host: u32) -> Vec<String> {
         let keeper = self.keeper.id();
         let words = [
             "nsenter",
@@ -177,6 +177,11 @@ impl Hosts {
             job = job.launcher_env(name, value);
         }
         job
+    }
+
+    /// Where the hosts' names and processes are written down, for the agent.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Number of hosts.

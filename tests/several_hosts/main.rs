@@ -2,6 +2,7 @@
 
 mod apart;
 mod clocks;
+mod doctor;
 mod faults;
 mod games;
 #[path = "../multi_rank/harness.rs"]
@@ -12,6 +13,8 @@ mod latency;
 mod launchers;
 #[path = "../support/mod.rs"]
 mod support;
+
+use std::path::Path;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use onesided::rma::ThreadLevel;
@@ -35,6 +38,11 @@ fn main() {
             return harness::run_body(&[(ThreadLevel::Funneled, &bodies)], &args[2..]);
         }
         Some("--hold-hosts") => return apart::hold_hosts(),
+        // For the support matrix: `--doctor FILE WITHIN`.
+        Some("--doctor") => {
+            doctor::examine(Path::new(&args[2]), &args[3]);
+            return;
+        }
         _ => {}
     }
     let tests: Vec<Test> = [
@@ -44,6 +52,7 @@ fn main() {
         latency::TESTS,
         home_away::TESTS,
         faults::TESTS,
+        doctor::TESTS,
     ]
     .concat();
     let mut arguments = Arguments::from_args();

@@ -1,0 +1,84 @@
+//! The doctor, on two hosts.
+
+use std::path::Path;
+use std::process::Command;
+
+use onesided::doctor::{Away, ClaimMethod, Document, Measured, Policy};
+use onesided::rma;
+
+use crate::faults::may_hang_at_the_end;
+use crate::hosts::{Hosts, name};
+use crate::launchers::{Within, launcher_words};
+use crate::support::{launcher, scratch};
+use crate::{ONESIDED, Test};
+
+pub const TESTS: &[Test] = &[(
+    "doctor::finds_that_the_library_alone_stands_still_and_what_helps",
+    finds_what_helps,
+)];
+
+/// Runs the doctor on two hosts of one rank each; what it writes into `file`.
+pub fn examine(file: &Path, within: &str) -> Document {
+    let hosts = Hosts::up(2);
+    let library = rma::library().expect("the library names itself");
+    let names = [name(0), name(1)];
+    let words = launcher_words(&library, &names, 1, Within::SharedMemory);
+    let quote = |word: &String| format!("'{word}'");
+    let args: Vec<String> = words.args.iter().map(quote).collect();
+    let launcher = format!("'{}' -n {{ranks}} {}", launcher().display(), args.join(" "));
+    let on_first = hosts.command_on(0);
+    let output = Command::new(&on_first[0])
+        .args(&on_first[1..])
+        .args([ONESIDED, "doctor", "--ranks", "2", "--within", within])
+        .args(["--launcher", &launcher, "--output"])
+        .arg(file)
+        .env("ONESIDED_HOSTS", hosts.folder())
+        .env("TMPDIR", "/tmp")
+        .envs(words.envs)
+        .output()
+        .expect("nsenter runs");
+    let text = std::fs::read_to_string(file);
+    let text = text.unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    Document::from_json(&text).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// Over TCP no library completes a claim while its target sleeps; polling and a thread do, and claims are
+/// right.
+fn finds_what_helps() {
+    let folder = scratch();
+    let document = examine(&folder.path().join("doctor.json"), "45s");
+    assert_eq!(document.hosts().len(), 2, "{document:#?}");
+    let mut seen = Vec::new();
+    for finding in &document.findings {
+        let Some(Measured::Claims {
+            claim_with: ClaimMethod::FetchAndOp,
+            policy,
+            away,
+            each_once,
+            stalled,
+            ..
+        }) = finding.measured
+        else {
+            continue;
+        };
+        assert!(each_once, "{finding:#?}");
+        if away == Away::Asleep {
+            assert_eq!(stalled, policy == Policy::None, "{finding:#?}");
+            seen.push(policy);
+        }
+    }
+    assert_eq!(
+        seen,
+        [Policy::None, Policy::Poll, Policy::Thread],
+        "{document:#?}"
+    );
+    // Claims are right, and the default policy keeps them moving.
+    let code = document.verdict.exit_code;
+    assert_eq!(code, 0, "{:#?}", document.verdict);
+    // A job that hangs when all is done is a finding, where the library is known for it.
+    let hung = document
+        .findings
+        .iter()
+        .any(|finding| finding.severity == onesided::doctor::Severity::Hung);
+    assert!(!hung || may_hang_at_the_end(), "{document:#?}");
+}
