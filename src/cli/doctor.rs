@@ -229,7 +229,7 @@ impl Doctor {
             Ok(code) => code,
             Err(error) => end_job(error),
         };
-        match mpi.finalize() {
+        match mpi.finalize_at_last(code.into()) {
             Ok(()) => Ok(ExitCode::from(code)),
             Err(error) => end_job(error),
         }

@@ -1,15 +1,21 @@
 //! Starting, ending and aborting MPI.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::io::{Read, Write};
 use std::marker::PhantomData;
+use std::os::fd::FromRawFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Once;
+use std::time::{Duration, Instant};
 
 use mpi::ffi;
 
 use super::comm::Comm;
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
+use super::faults;
 use super::library::Library;
+use super::placement::Placement;
 use super::settings::{Setting, prepare};
 
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
@@ -140,6 +146,36 @@ impl Mpi {
         unsafe { Comm::duplicate_raw(ffi::RSMPI_COMM_WORLD) }
     }
 
+    /// [`finalize`](Mpi::finalize), as the last thing that a process does: where the library is known to
+    /// hang in it ([`faults::MPICH_4_0_FINALIZE_OVER_TCP`]), processes leave together without, each with
+    /// its `exit_code`. Collective over all ranks.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn finalize_at_last(self, exit_code: i32) -> Result<()> {
+        /// In which this rank answers those that are still in the barrier.
+        const ANSWER: Duration = Duration::from_millis(20);
+        /// In which it does not look any more, so that it does not see others leave.
+        const LINGER: Duration = Duration::from_millis(200);
+        if !faults::MPICH_4_0_FINALIZE_OVER_TCP.is_in(&library()?) {
+            return self.finalize();
+        }
+        let world = self.world()?;
+        if Placement::of(&world)?.n_nodes() == 1 {
+            world.free()?;
+            return self.finalize();
+        }
+        world.barrier()?;
+        let start = Instant::now();
+        while start.elapsed() < ANSWER {
+            check("MPI_Iprobe", super::progress::enter_mpi())?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(LINGER);
+        take_leave_of_hydra();
+        super::probe::exit_now(exit_code)
+    }
+
     /// Ends MPI (`MPI_Finalize`). Collective over all ranks.
     ///
     /// # Errors
@@ -162,6 +198,24 @@ pub fn thread_level() -> Result<ThreadLevel> {
         ffi::MPI_Query_thread(&mut provided)
     })?;
     Ok(ThreadLevel::from_raw(provided))
+}
+
+/// Tells MPICH's process manager that this process ends as it should, in the words of `PMI_Finalize` (PMI
+/// 1): one that leaves without is sometimes taken for a crash. Does nothing under
+/// another process manager, and waits for the answer for a second at most.
+fn take_leave_of_hydra() {
+    let fd = std::env::var("PMI_FD").ok().and_then(|fd| fd.parse().ok());
+    let Some(fd) = fd else {
+        return;
+    };
+    // SAFETY: the process manager left this descriptor to the process, in whose last function nobody else
+    // uses it: MPI is called no more.
+    let mut manager = unsafe { UnixStream::from_raw_fd(fd) };
+    let patience = manager.set_read_timeout(Some(Duration::from_secs(1)));
+    if patience.is_ok() && manager.write_all(b"cmd=finalize\n").is_ok() {
+        let _ = manager.read(&mut [0; 64]); // that it has answered is all there is to know
+    }
+    std::mem::forget(manager); // closed by the exit, after the process itself is gone
 }
 
 /// The MPI library that was loaded (`MPI_Get_library_version`; needs no initialised MPI).

@@ -152,6 +152,21 @@ pub const INTEL_ABI_ERROR_HANDLERS: Fault = Fault {
     sign: Sign::Crash,
 };
 
+/// MPICH 4.0 over TCP: jobs on several hosts do not end.
+pub const MPICH_4_0_FINALIZE_OVER_TCP: Fault = Fault {
+    name: "mpich-4.0-finalize-over-tcp",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "with UCX over TCP and three hosts or more MPI_Finalize hangs: a rank that has ended its \
+              connections waits for the process manager, and no longer answers the others",
+    workaround: "when all is done and printed, the ranks of `onesided` leave together without it",
+    remedy: "",
+    where_it_shows: Where::SeveralHosts,
+    probe: None,
+    sign: Sign::Hang,
+};
+
 /// MPICH 5.0 with UCX: what was probed for is not received from any source.
 pub const MPICH_5_0_PROBE_THEN_RECEIVE: Fault = Fault {
     name: "mpich-5.0-probe-then-receive",
@@ -173,6 +188,7 @@ pub const ALL: &[Fault] = &[
     OPEN_MPI_NO_WINDOWS_OVER_TCP,
     OPEN_MPI_5_FETCH_AND_OP_OVER_TCP,
     MPICH_4_0_NO_PROGRESS,
+    MPICH_4_0_FINALIZE_OVER_TCP,
     MPICH_5_0_PROBE_THEN_RECEIVE,
     INTEL_ABI_ERROR_HANDLERS,
 ];

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use mpi::ffi;
-use onesided::rma::{self, Comm, Family, faults};
+use onesided::rma::{self, Comm, faults};
 
 use crate::harness::{self, Body};
 use crate::hosts::Hosts;
@@ -19,17 +19,26 @@ const BITS: Body = Body {
     run: bits,
 };
 
+const ENDS: Body = Body {
+    name: "faults::ends",
+    run: |comm| print_all(comm, &0),
+};
+
 const PROBE_THEN_RECEIVE: Body = Body {
     name: "faults::probe_then_receive",
     run: probe_then_receive,
 };
 
-pub const BODIES: &[Body] = &[BITS, PROBE_THEN_RECEIVE];
+pub const BODIES: &[Body] = &[BITS, ENDS, PROBE_THEN_RECEIVE];
 
 pub const TESTS: &[Test] = &[
     (
         "faults::fetch_and_or_is_right_except_where_the_table_says",
         fetch_and_or_is_right_except_where_the_table_says,
+    ),
+    (
+        "faults::jobs_end_except_where_the_table_says",
+        jobs_end_except_where_the_table_says,
     ),
     (
         "faults::windows_are_made_except_where_the_table_says",
@@ -47,7 +56,7 @@ pub const TESTS: &[Test] = &[
 /// outside UCX, and the others wait for its acknowledgement of what they flush.
 pub fn may_hang_at_the_end() -> bool {
     let library = rma::library().expect("the library names itself");
-    library.family == Family::Mpich && library.version[..2] == [4, 0]
+    faults::MPICH_4_0_FINALIZE_OVER_TCP.is_in(&library)
 }
 
 /// Bits that all ranks try to be the first to set.
@@ -178,6 +187,33 @@ fn what_was_probed_is_received_except_where_the_table_says() {
             drop(result_of::<Vec<u8>>(&job(&remedy)));
         }
     }
+}
+
+/// A body ends MPI as any program does; `onesided play` ends wherever it is.
+fn jobs_end_except_where_the_table_says() {
+    let library = rma::library().expect("the library names itself");
+    let hosts = Hosts::up(3);
+    let ended = |_| {
+        let job = |_, program| hosts.job(1, Within::SharedMemory, program).patient();
+        let job = harness::launch_by(job, 3, ENDS.name, Duration::from_secs(10));
+        !job.ended.timed_out
+    };
+    let n_ended = (0..3).filter(|&attempt| ended(attempt)).count();
+    match faults::MPICH_4_0_FINALIZE_OVER_TCP.is_in(&library) {
+        true => assert!(
+            n_ended < 3,
+            "{library} no longer has the fault: mend the table"
+        ),
+        false => assert_eq!(
+            n_ended, 3,
+            "{library} has the fault, and the table does not say so"
+        ),
+    }
+    let play = hosts.job(1, Within::SharedMemory, crate::ONESIDED);
+    let play = play.args("play collective --format json".split(' '));
+    play.deadline(Duration::from_secs(30))
+        .run()
+        .expect_success();
 }
 
 /// With the components that Debian's configuration leaves, said aloud so that it is taken for the

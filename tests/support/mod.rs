@@ -126,6 +126,12 @@ impl Job {
         self
     }
 
+    /// Undoes [`may_hang_after`](Self::may_hang_after).
+    pub fn patient(mut self) -> Self {
+        self.said_all = None;
+        self
+    }
+
     /// Kills the job when it has not ended by then.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

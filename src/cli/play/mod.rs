@@ -39,7 +39,7 @@ impl Play {
             Ok(code) => code,
             Err(error) => end_job(&error),
         };
-        match mpi.finalize() {
+        match mpi.finalize_at_last(i32::from(code != ExitCode::SUCCESS)) {
             Ok(()) => code,
             Err(error) => end_job(&error.into()),
         }

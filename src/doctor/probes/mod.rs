@@ -165,7 +165,7 @@ impl ProbeJob {
         if let Some(message) = alone_in_the_world(&world, &library, self.ranks) {
             lines.begin(Probe::Start);
             lines.found(alone(message));
-            return mpi.finalize();
+            return mpi.finalize_at_last(0);
         }
         let node = probe::node_of(&world)?;
         let placement = Placement::find(&world, &node)?;
@@ -184,7 +184,7 @@ impl ProbeJob {
         node.free()?;
         let is_first = world.rank() == 0;
         world.free()?;
-        mpi.finalize()?;
+        mpi.finalize_at_last(0)?;
         if is_first {
             lines.say(&Line::Done);
         }

@@ -260,7 +260,7 @@ impl Drop for ProgressEngine<'_> {
 
 /// One visit to MPI, which makes progress on everything: `MPI_Iprobe` for a message that nobody sends.
 /// `MPI_Win_sync` is cheaper and brings nothing on MPICH and UCX.
-pub(super) fn enter_mpi() -> c_int {
+pub(in crate::rma) fn enter_mpi() -> c_int {
     /// Within the 32,767 that every library allows (MPI-4.1 §9.1.2), and used by nobody here.
     const UNUSED_TAG: c_int = 32_749;
     let mut flag: c_int = 0;

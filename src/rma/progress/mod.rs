@@ -10,6 +10,7 @@ mod engine;
 mod helper;
 mod probe;
 
+pub(super) use engine::enter_mpi;
 pub use engine::{Found, Means, ProgressEngine, Trial};
 
 use std::time::Duration;
