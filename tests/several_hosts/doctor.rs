@@ -17,8 +17,8 @@ pub const TESTS: &[Test] = &[(
     finds_what_helps,
 )];
 
-/// Runs the doctor on two hosts of one rank each; what it writes into `file`.
-pub fn examine(file: &Path, within: &str) -> Document {
+/// Runs the doctor of `program` on two hosts of one rank each; what it writes into `file`.
+pub fn examine(program: &str, file: &Path, within: &str) -> Document {
     let hosts = Hosts::up(2);
     let library = rma::library().expect("the library names itself");
     let names = [name(0), name(1)];
@@ -29,7 +29,7 @@ pub fn examine(file: &Path, within: &str) -> Document {
     let on_first = hosts.command_on(0);
     let output = Command::new(&on_first[0])
         .args(&on_first[1..])
-        .args([ONESIDED, "doctor", "--ranks", "2", "--within", within])
+        .args([program, "doctor", "--ranks", "2", "--within", within])
         .args(["--launcher", &launcher, "--output"])
         .arg(file)
         .env("ONESIDED_HOSTS", hosts.folder())
@@ -46,7 +46,7 @@ pub fn examine(file: &Path, within: &str) -> Document {
 /// right.
 fn finds_what_helps() {
     let folder = scratch();
-    let document = examine(&folder.path().join("doctor.json"), "45s");
+    let document = examine(ONESIDED, &folder.path().join("doctor.json"), "45s");
     assert_eq!(document.hosts().len(), 2, "{document:#?}");
     let mut seen = Vec::new();
     for finding in &document.findings {

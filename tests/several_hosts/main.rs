@@ -38,9 +38,9 @@ fn main() {
             return harness::run_body(&[(ThreadLevel::Funneled, &bodies)], &args[2..]);
         }
         Some("--hold-hosts") => return apart::hold_hosts(),
-        // For the support matrix: `--doctor FILE WITHIN`.
+        // For the support matrix: `--doctor PROGRAM FILE WITHIN`.
         Some("--doctor") => {
-            doctor::examine(Path::new(&args[2]), &args[3]);
+            doctor::examine(&args[2], Path::new(&args[3]), &args[4]);
             return;
         }
         _ => {}
