@@ -8,7 +8,7 @@
 //!
 //! # Rooms
 //!
-//! - [`rma`]: windows, epochs, atomics, checked errors: the one room that calls MPI.
+//! - [`rma`]: windows, epochs, atomics, progress, checked errors: the one room that calls MPI.
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
@@ -23,6 +23,7 @@
 //! use onesided::claim::{BitBoard, Board, Claim};
 //! use onesided::rma::Comm;
 //!
+//! onesided::rma::prepare()?; // tells Open MPI what it needs to be right over TCP
 //! let universe = mpi::initialize().expect("MPI starts once"); // rsmpi, as your program has it
 //! onesided::rma::abort_on_panic();
 //! let world = universe.world();

@@ -170,6 +170,22 @@ fn one_sided() -> (RunInfo, Vec<Vec<Record>>) {
 }
 
 #[test]
+fn claims_are_told_apart_by_node() {
+    let (mut run, records) = one_sided();
+    assert_eq!(analyse_records(&run, &records).latency_by_node, None);
+    run.nodes = vec![0, 0, 1];
+    let findings = analyse_records(&run, &records);
+    let by_node = findings.latency_by_node.expect("two nodes");
+    let longest = |latency: Option<Latency>| latency.map(|latency| (latency.n, latency.max_ns));
+    // Rank 1 shares the home rank's node, rank 2 does not; the home rank is in neither.
+    assert_eq!(longest(by_node.same), Some((2, 40)));
+    assert_eq!(longest(by_node.other), Some((2, 37)));
+    let nodes: Vec<_> = findings.per_rank.iter().map(|rank| rank.node).collect();
+    assert_eq!(nodes, [Some(0), Some(0), Some(1)]);
+    assert_eq!(findings.setup.nodes, Some(2));
+}
+
+#[test]
 fn a_one_sided_run_is_what_a_hand_computes() {
     let (run, records) = one_sided();
     let findings = analyse_records(&run, &records);

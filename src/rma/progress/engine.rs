@@ -277,3 +277,29 @@ pub(in crate::rma) fn enter_mpi() -> c_int {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_stalls_only_where_everything_was_tried_in_vain() {
+        let trial = |means, stalled| Trial {
+            means,
+            n_operations: 1,
+            median_ns: 1,
+            max_ns: 1,
+            stalled,
+        };
+        let found = |trials| Found {
+            asked: Progress::Auto,
+            means: Means::Library,
+            interval: None,
+            trials,
+        };
+        assert!(!found(vec![]).stalls(), "nothing was to be tried");
+        let helped = [trial(Means::Library, true), trial(Means::Poll, false)];
+        assert!(!found(helped.to_vec()).stalls());
+        assert!(found(vec![trial(Means::Library, true), trial(Means::Poll, true)]).stalls());
+    }
+}
