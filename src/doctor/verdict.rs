@@ -135,12 +135,52 @@ impl Verdict {
                 text += &sentence(other);
             }
         }
+        text += &shared_memory_wins(findings, &methods, claim_with).unwrap_or_default();
         Verdict {
             text,
             exit_code: u8::from(asked.outlook != Outlook::Right),
             methods,
         }
     }
+}
+
+/// The recommendation of claims by CPU atomics, where they are right and take less than half the time.
+fn shared_memory_wins(
+    findings: &[Finding],
+    methods: &[Method],
+    claim_with: ClaimMethod,
+) -> Option<String> {
+    let shared = ClaimMethod::SharedMemory;
+    let is_right = methods
+        .iter()
+        .any(|method| method.claim_with == shared && method.outlook == Outlook::Right);
+    let of_shared_ns = median_while_asleep_ns(findings, shared)?;
+    let of_asked_ns = median_while_asleep_ns(findings, claim_with)?;
+    (claim_with != shared && is_right && of_shared_ns.saturating_mul(2) < of_asked_ns).then(|| {
+        format!(
+            "; on this one node --claim-with shared-memory is the better choice: a claim takes \
+             {of_shared_ns} ns with the home rank asleep, and {of_asked_ns} ns by {}",
+            claim_with.name()
+        )
+    })
+}
+
+/// How long half of the claims take while the home rank sleeps, by the best policy that keeps them moving.
+fn median_while_asleep_ns(findings: &[Finding], method: ClaimMethod) -> Option<u64> {
+    let medians = findings
+        .iter()
+        .filter_map(|finding| match finding.measured {
+            Some(Measured::Claims {
+                claim_with,
+                away: Away::Asleep,
+                each_once: true,
+                stalled: false,
+                latency,
+                ..
+            }) if claim_with == method => Some(latency.median_ns),
+            _ => None,
+        });
+    medians.min()
 }
 
 pub(super) fn judge(findings: &[Finding], method: ClaimMethod) -> Method {
@@ -282,6 +322,45 @@ mod tests {
             home_cpu_ns: 0,
         };
         Finding::new("claims-fetch-and-op", "made up", severity, "made up").with(measured)
+    }
+
+    #[test]
+    fn shared_memory_is_recommended_where_it_is_right_and_wins() {
+        let taking = |method: ClaimMethod, ns: u64, each_once| {
+            let mut finding = claims(Policy::None, Away::Asleep, false);
+            finding.probe = format!("claims-{}", method.name());
+            let Some(Measured::Claims {
+                claim_with,
+                latency,
+                each_once: right,
+                ..
+            }) = &mut finding.measured
+            else {
+                unreachable!("claims are measured")
+            };
+            (*claim_with, *right) = (method, each_once);
+            *latency = Latencies::of(vec![ns]);
+            if !each_once {
+                finding.severity = Severity::Wrong;
+            }
+            finding
+        };
+        let verdict = |shared_ns, right, asked| {
+            let mut found = findings(|_| Severity::Ok);
+            found.push(taking(ClaimMethod::FetchAndOp, 1000, true));
+            found.push(taking(ClaimMethod::SharedMemory, shared_ns, right));
+            Verdict::of(&found, asked).text
+        };
+        let says = "--claim-with shared-memory is the better choice: a claim takes 90 ns";
+        assert!(verdict(90, true, ClaimMethod::FetchAndOp).contains(says));
+        for (shared_ns, right, asked) in [
+            (600, true, ClaimMethod::FetchAndOp),
+            (90, false, ClaimMethod::FetchAndOp),
+            (90, true, ClaimMethod::SharedMemory),
+        ] {
+            let text = verdict(shared_ns, right, asked);
+            assert!(!text.contains("better choice"), "{text}");
+        }
     }
 
     #[test]
