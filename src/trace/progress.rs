@@ -63,14 +63,20 @@ impl ProgressTrial {
             "thread" => "a thread",
             other => other,
         };
+        let (median, longest) = (time(self.median_us), time(self.max_us));
         match self.stalled {
-            true => format!("{who} let an operation wait {:.1} ms", self.max_us / 1e3),
-            false => format!(
-                "{who} got them through in {:.3} ms, the longest in {:.1} ms",
-                self.median_us / 1e3,
-                self.max_us / 1e3
-            ),
+            true => format!("{who} let an operation wait {longest}"),
+            false => {
+                format!("{who} got them through, half within {median}, all within {longest}")
+            }
         }
+    }
+}
+
+fn time(us: f64) -> String {
+    match us < 1000.0 {
+        true => format!("{us:.1} us"),
+        false => format!("{:.1} ms", us / 1e3),
     }
 }
 
@@ -99,7 +105,7 @@ mod tests {
         assert_eq!(
             info.in_words(),
             "the home rank polls every 50 us (auto: the library alone let an operation wait 40.1 ms; \
-             polling got them through in 0.120 ms, the longest in 0.8 ms)"
+             polling got them through, half within 120.0 us, all within 800.0 us)"
         );
         info.asked = "poll".into();
         assert_eq!(info.in_words(), "the home rank polls every 50 us");
