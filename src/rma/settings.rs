@@ -23,7 +23,7 @@ const OSC_4_1: Setting = Setting {
     variable: "OMPI_MCA_osc",
     value: "^ucx,rdma",
     why: "osc/pt2pt makes windows over TCP, and Debian's configuration excludes it; osc/sm makes them on \
-          one node, where its atomics take a quarter of what osc/rdma's take and do not crash",
+          one node, where its atomics take a third of what osc/rdma's take and do not crash",
 };
 
 /// Open MPI 5.0: how accumulates of `osc/rdma` go where the network has no atomics.
