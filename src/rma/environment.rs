@@ -173,7 +173,7 @@ impl Mpi {
         }
         std::thread::sleep(LINGER);
         take_leave_of_hydra();
-        super::probe::exit_now(exit_code)
+        exit_now(exit_code)
     }
 
     /// Ends MPI (`MPI_Finalize`). Collective over all ranks.
@@ -223,6 +223,14 @@ fn take_leave_of_hydra() {
 /// # Errors
 /// What MPI returns.
 pub fn library() -> Result<Library> {
+    Ok(Library::parse(&library_text()?))
+}
+
+/// All that `MPI_Get_library_version` says, on several lines. Needs no initialised MPI.
+///
+/// # Errors
+/// What MPI returns.
+pub fn library_text() -> Result<String> {
     let mut text = [0u8; ffi::MPI_MAX_LIBRARY_VERSION_STRING as usize + 1];
     let mut len: c_int = 0;
     // SAFETY: `text` has MPI_MAX_LIBRARY_VERSION_STRING bytes and one more, as MPI-4.1 §9.1.1 asks.
@@ -230,7 +238,15 @@ pub fn library() -> Result<Library> {
         unsafe { ffi::MPI_Get_library_version(text.as_mut_ptr().cast::<c_char>(), &mut len) };
     check("MPI_Get_library_version", code)?;
     let text = CStr::from_bytes_until_nul(&text).unwrap_or_default();
-    Ok(Library::parse(&text.to_string_lossy()))
+    Ok(text.to_string_lossy().into_owned())
+}
+
+/// Ends this process now, with nothing run at its exit: from a thread, while another one hangs in MPI.
+pub fn exit_now(exit_code: i32) -> ! {
+    unsafe extern "C" {
+        safe fn _exit(status: c_int) -> !;
+    }
+    _exit(exit_code)
 }
 
 /// Ends the whole job now, without unwinding, from any state of MPI.

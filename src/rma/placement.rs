@@ -79,8 +79,9 @@ impl Placement {
     }
 }
 
-/// The lowest rank on this rank's node. Collective.
-fn lowest_rank_of_node(comm: &Comm<'_>) -> Result<Rank> {
+/// The ranks of `comm` on this rank's node, keyed by rank: a communicator that the caller frees.
+/// Collective.
+pub(super) fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {
     // SAFETY: the predefined null handle is a valid initial value to be overwritten.
     let mut node = unsafe { ffi::RSMPI_COMM_NULL };
     // Keyed by rank, so that the node's rank 0 is the lowest.
@@ -94,6 +95,12 @@ fn lowest_rank_of_node(comm: &Comm<'_>) -> Result<Rank> {
             &mut node,
         )
     })?;
+    Ok(node)
+}
+
+/// The lowest rank on this rank's node. Collective.
+fn lowest_rank_of_node(comm: &Comm<'_>) -> Result<Rank> {
+    let mut node = split_by_node(comm)?;
     let mut lowest = comm.rank();
     // SAFETY: the communicator was made above; one int is sent or received.
     let code = unsafe { ffi::MPI_Bcast((&raw mut lowest).cast(), 1, ffi::RSMPI_INT32_T, 0, node) };

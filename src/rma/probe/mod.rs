@@ -4,5 +4,6 @@
 mod ask;
 mod window;
 
-pub use ask::{exit_now, library_text, node_of, open_mpi_components};
+pub use super::environment::{exit_now, library_text};
+pub use ask::{node_of, open_mpi_components};
 pub use window::{MemoryModel, ProbeWindow, Word};

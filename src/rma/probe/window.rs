@@ -9,6 +9,7 @@ use mpi::ffi;
 
 use super::super::comm::{Comm, Rank};
 use super::super::error::{Result, check, int_count};
+use super::super::error_handler::errors_return;
 
 /// Rank on which the memory lies.
 const HOME: Rank = 0;
@@ -198,7 +199,7 @@ impl<'mpi> ProbeWindow<'mpi> {
         exposed: Option<NonNull<Exposed>>,
     ) -> Result<Self> {
         // SAFETY: the caller made the window; the error handler is predefined.
-        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, ffi::RSMPI_ERRORS_RETURN) };
+        let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
         check("MPI_Win_set_errhandler", code)?;
         // SAFETY: live window, no epoch open on it; nobody asks for a conflicting lock.
         let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
