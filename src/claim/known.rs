@@ -13,12 +13,33 @@ pub(super) fn place(item: usize) -> (usize, u64) {
     (item / WORD_BITS, 1 << (item % WORD_BITS))
 }
 
+/// The bits of word `index` that are items, of a board of `n_items`.
+#[inline]
+pub(super) fn items_in(index: usize, n_items: usize) -> u64 {
+    match (n_items - index * WORD_BITS).min(WORD_BITS) {
+        0 => 0,
+        n_in_word => u64::MAX >> (WORD_BITS - n_in_word),
+    }
+}
+
+/// How much a rank remembers of what the results of its operations showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Remember {
+    /// Which items are claimed: 1 bit an item, on each rank. Memory is taken as it is needed, in pages,
+    /// so what was never learnt costs nothing.
+    #[default]
+    Claimed,
+    /// Nothing: no memory on this rank, for boards that are claimed in chunks or would not fit else.
+    Nothing,
+}
+
 /// Which items are known to be claimed, by 64-bit words as the board on the home rank has them.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
-    /// Bit set: there is such an item, and it is not known to be claimed. So a word is full when it
-    /// is 0 here, and the last word needs no mask.
-    maybe_free: Vec<u64>,
+    /// Bit set: known to be claimed, or no item. So a word is full when all its bits are set. Zeros
+    /// that the allocator has from the system are pages that nobody has touched. Empty where
+    /// nothing is to be remembered.
+    claimed: Vec<u64>,
     n_items: usize,
 }
 
@@ -36,12 +57,15 @@ pub(super) fn assert_item(item: usize, n_items: usize) {
 }
 
 impl Known {
-    pub(super) fn nothing(n_items: usize) -> Self {
+    pub(super) fn nothing(n_items: usize, remember: Remember) -> Self {
         let mut known = Known {
-            maybe_free: vec![0; words_for(n_items)],
+            claimed: match remember {
+                Remember::Claimed => vec![0; words_for(n_items)],
+                Remember::Nothing => Vec::new(),
+            },
             n_items,
         };
-        known.clear();
+        known.mark_the_end();
         known
     }
 
@@ -49,7 +73,7 @@ impl Known {
     pub(super) fn contains(&self, item: usize) -> bool {
         assert_item(item, self.n_items);
         let (index, bit) = place(item);
-        self.maybe_free[index] & bit == 0
+        self.claimed.get(index).is_some_and(|word| word & bit != 0)
     }
 
     /// The word of `item`, bit set: known to be claimed.
@@ -57,8 +81,8 @@ impl Known {
     pub(super) fn word_of(&self, item: usize) -> u64 {
         assert_item(item, self.n_items);
         let index = place(item).0;
-        let n_in_word = (self.n_items - index * WORD_BITS).min(WORD_BITS);
-        !self.maybe_free[index] & (u64::MAX >> (WORD_BITS - n_in_word))
+        let word = self.claimed.get(index).copied().unwrap_or_default();
+        word & items_in(index, self.n_items)
     }
 
     /// Adds the items of word `index` whose bits are set in `claimed`; returns whether all of that
@@ -67,18 +91,30 @@ impl Known {
     /// Written only when it is news: a store would have to drain before the next claim's atomic.
     #[inline(always)]
     pub(super) fn learn(&mut self, index: usize, claimed: u64) -> bool {
-        let before = self.maybe_free[index];
-        let after = before & !claimed;
+        let Some(word) = self.claimed.get_mut(index) else {
+            return claimed == items_in(index, self.n_items);
+        };
+        let before = *word;
+        let after = before | claimed;
         if after != before {
-            self.maybe_free[index] = after;
+            *word = after;
         }
-        after == 0
+        after == u64::MAX
     }
 
     pub(super) fn clear(&mut self) {
-        self.maybe_free.fill(u64::MAX);
-        if let (Some(last), n @ 1..) = (self.maybe_free.last_mut(), self.n_items % WORD_BITS) {
-            *last = (1 << n) - 1;
+        const LARGE_WORDS: usize = 1 << 16;
+        match self.claimed.len() {
+            0..LARGE_WORDS => self.claimed.fill(0),
+            n_words => self.claimed = vec![0; n_words], // pages given back, and taken when needed
+        }
+        self.mark_the_end();
+    }
+
+    /// Beyond the last item all is claimed, so that its word needs no mask.
+    fn mark_the_end(&mut self) {
+        if let (Some(last), n @ 1..) = (self.claimed.last_mut(), self.n_items % WORD_BITS) {
+            *last = u64::MAX << n;
         }
     }
 }
@@ -95,7 +131,7 @@ mod tests {
             n_items in 1usize..300,
             told in proptest::collection::vec(any::<prop::sample::Index>(), 0..400),
         ) {
-            let mut known = Known::nothing(n_items);
+            let mut known = Known::nothing(n_items, Remember::Claimed);
             let mut naive = vec![false; n_items];
             for index in told {
                 let item = index.index(n_items);
@@ -114,11 +150,23 @@ mod tests {
                 prop_assert_eq!(bit == 1, claimed);
             }
         }
+
+        /// Without memory, what one word shows is all there is.
+        #[test]
+        fn without_memory_a_word_is_full_when_it_shows_so(n_items in 1usize..300, word: u64) {
+            let mut known = Known::nothing(n_items, Remember::Nothing);
+            for index in 0..words_for(n_items) {
+                let items = items_in(index, n_items);
+                prop_assert_eq!(known.learn(index, word & items), word & items == items);
+                prop_assert!(known.learn(index, items));
+            }
+            prop_assert!(!known.contains(n_items - 1));
+        }
     }
 
     #[test]
     #[should_panic(expected = "item 70 of a board of 70 items")]
     fn an_item_beyond_the_board_panics() {
-        Known::nothing(70).contains(70);
+        Known::nothing(70, Remember::Claimed).contains(70);
     }
 }

@@ -41,14 +41,19 @@
 //! # Ok::<(), onesided::rma::Error>(())
 //! ```
 
-mod bit_board;
 mod known;
 mod options;
+mod schedule;
 mod slot_board;
+mod won;
+mod word_board;
 
-pub use bit_board::{BitBoard, Memory, SharedBoard, WordBoard};
+pub use known::Remember;
 pub use options::Options;
+pub use schedule::{Chunks, Schedule};
 pub use slot_board::SlotBoard;
+pub use won::Won;
+pub use word_board::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 
 use crate::rma::{ProgressEngine, Rank, Result};
 
@@ -96,6 +101,23 @@ pub trait Board {
     /// # Panics
     /// If there is no such item.
     fn claim(&mut self, item: usize) -> Result<Claim>;
+
+    /// Claims several items, and puts what became of the claim of `items[i]` into `claims[i]`. Pipelined:
+    /// as many as fit are in flight together, so over a network they take little more than one round
+    /// trip. An item that is named twice is won once at most.
+    ///
+    /// # Errors
+    /// What MPI returns; some of the items may be claimed then.
+    ///
+    /// # Panics
+    /// If there is no such item, or `claims` has another length than `items`.
+    fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        assert_eq!(items.len(), claims.len(), "a claim for each item");
+        for (&item, claim) in items.iter().zip(claims) {
+            *claim = self.claim(item)?;
+        }
+        Ok(())
+    }
 
     /// [`claim`](Board::claim), except that an item which this rank already knows to be claimed is
     /// lost without an operation. Its owner is not remembered.

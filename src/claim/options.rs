@@ -1,6 +1,8 @@
 //! Choices when a board is opened.
 
-use crate::rma::{Comm, Hints, Means, Progress, ProgressEngine, Rank, Result};
+use super::known::{Remember, words_for};
+use super::schedule::Schedule;
+use crate::rma::{Comm, Hints, Homes, Means, Progress, ProgressEngine, Result};
 
 /// How a board is opened. The same on all ranks.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,10 @@ pub struct Options {
     /// What [`Progress::Auto`] tries, in this order, where the library alone does not do. A helper
     /// thread first unless said otherwise: it asks least of a program.
     pub means: &'static [Means],
+    /// What this rank remembers of the results of its claims.
+    pub remember: Remember,
+    /// How large the chunks are that [`claim_next`](super::WordBoard::claim_next) hands out.
+    pub schedule: Schedule,
 }
 
 impl Default for Options {
@@ -20,6 +26,8 @@ impl Default for Options {
             hints: Hints::default(),
             progress: Progress::default(),
             means: &[Means::Thread, Means::Poll],
+            remember: Remember::default(),
+            schedule: Schedule::default(),
         }
     }
 }
@@ -28,9 +36,25 @@ impl Options {
     pub(super) fn start_engine<'mpi>(
         &self,
         comm: &Comm<'mpi>,
-        home: Rank,
+        homes: &impl Homes,
         read: &mut dyn FnMut() -> Result<()>,
     ) -> Result<ProgressEngine<'mpi>> {
-        ProgressEngine::start(comm, home, self.progress, self.means, read)
+        ProgressEngine::start(comm, homes, self.progress, self.means, read)
+    }
+
+    /// Whether the memory is there for a board of `n_items` of which this rank gives `window_bytes`.
+    /// Collective.
+    pub(super) fn assert_memory(
+        &self,
+        comm: &Comm<'_>,
+        window_bytes: u64,
+        n_items: usize,
+    ) -> Result<()> {
+        let private_bytes = match self.remember {
+            Remember::Claimed => words_for(n_items) as u64 * 8,
+            Remember::Nothing => 0,
+        };
+        let _ = (comm, window_bytes, private_bytes);
+        Ok(())
     }
 }

@@ -2,15 +2,18 @@
 
 use super::known::{Known, place};
 use super::{Account, Board, Claim, Options};
-use crate::rma::{Comm, Counter, Layout, ProgressEngine, Rank, Region, Result, Slot, Window};
+use crate::rma::{
+    Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
+    Result, Slot, Window,
+};
 
 /// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
 ///
 /// A counter beside the slots says how many are taken: steps C1 to C4 of `src/claim/README.md`.
 #[derive(Debug)]
 #[must_use = "a board is closed with `close`, which is collective"]
-pub struct SlotBoard<'mpi> {
-    window: Window<'mpi>,
+pub struct SlotBoard<'mpi, H = OneHome> {
+    window: Window<'mpi, H>,
     engine: ProgressEngine<'mpi>,
     slots: Region<Slot>,
     n_claimed: Region<Counter>,
@@ -36,27 +39,58 @@ impl<'mpi> SlotBoard<'mpi> {
     /// Opens a board of `n_items` free items on rank `home`. Collective.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// As [`open_with`](SlotBoard::open_with).
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
         Self::open_with(comm, home, n_items, &Options::default())
     }
 
-    /// [`open`](SlotBoard::open) with choices of hints and progress.
+    /// [`open`](SlotBoard::open) with choices.
     ///
     /// # Errors
-    /// What MPI returns, or [`ProgressEngine::start`].
+    /// [`ErrorKind::NotEnoughMemory`](crate::rma::ErrorKind::NotEnoughMemory) (on all ranks, before
+    /// anything is allocated), what [`ProgressEngine::start`] returns, or what MPI returns.
     pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let mut layout = Layout::new();
-        let n_claimed = layout.region(1);
-        let slots = layout.region(n_items);
+        let (layout, regions) = lay_out(Layout::new(), n_items);
+        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
         let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        Self::start(comm, window, regions, options)
+    }
+}
+
+impl<'mpi> SlotBoard<'mpi, Dealt> {
+    /// Opens a board of `n_items` free items, whose slots are dealt over all ranks. Collective.
+    ///
+    /// # Errors
+    /// As [`open_with`](SlotBoard::open_with).
+    pub fn open_spread(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
+        let (layout, regions) = lay_out(Layout::dealt(comm.size() as usize), n_items);
+        options.assert_memory(comm, layout.bytes_on(true), n_items)?;
+        let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
+        Self::start(comm, window, regions, options)
+    }
+}
+
+fn lay_out(mut layout: Layout, n_items: usize) -> (Layout, (Region<Counter>, Region<Slot>)) {
+    let n_claimed = layout.region(1);
+    let slots = layout.region(n_items);
+    (layout, (n_claimed, slots))
+}
+
+impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
+    fn start(
+        comm: &Comm<'mpi>,
+        window: Window<'mpi, H>,
+        (n_claimed, slots): (Region<Counter>, Region<Slot>),
+        options: &Options,
+    ) -> Result<Self> {
+        let n_items = slots.n_words();
         let mut read = || window.fetch_add(n_claimed, 0, 0).map(drop);
-        let engine = options.start_engine(comm, home, &mut read)?;
+        let engine = options.start_engine(comm, &window.homes(), &mut read)?;
         Ok(SlotBoard {
             window,
             engine,
@@ -64,10 +98,45 @@ impl<'mpi> SlotBoard<'mpi> {
             n_claimed,
             own_mark: comm.rank().unsigned_abs() + 1,
             last_found: FREE,
-            known: Known::nothing(n_items),
+            known: Known::nothing(n_items, options.remember),
             all_claimed: n_items == 0,
             n_operations: 0,
         })
+    }
+
+    /// C1 to C4 for several items, with one flush for all of C1.
+    #[inline]
+    fn claim_pipelined(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        let mut found = [FREE; PIPELINE_DEPTH];
+        let found = &mut found[..items.len()];
+        self.n_operations += items.len() as u64 + 1;
+        let n_claimed = self.window.compare_and_swap_and_read(
+            (self.slots, items),
+            (FREE, self.own_mark),
+            (self.n_claimed, 0),
+            found,
+        )?; // C1
+        let mut n_won = 0;
+        for ((&item, &found), claim) in items.iter().zip(&*found).zip(claims) {
+            let (index, bit) = place(item);
+            self.known.learn(index, bit);
+            self.last_found = found;
+            *claim = match found {
+                FREE => Claim::Won, // C2
+                mark => Claim::Lost {
+                    owner: owner_of(mark),
+                },
+            };
+            n_won += u64::from(found == FREE);
+        }
+        if n_won == 0 {
+            self.learn_number_claimed(n_claimed); // C4
+            return Ok(());
+        }
+        self.n_operations += 1;
+        let before = self.window.fetch_add(self.n_claimed, 0, n_won)?; // C3
+        self.learn_number_claimed(before + n_won);
+        Ok(())
     }
 
     fn learn_number_claimed(&mut self, n_claimed: u64) {
@@ -77,31 +146,25 @@ impl<'mpi> SlotBoard<'mpi> {
     }
 }
 
-impl Board for SlotBoard<'_> {
+impl<H: Homes> Board for SlotBoard<'_, H> {
     fn n_items(&self) -> usize {
         self.slots.n_words()
     }
 
     #[inline]
     fn claim(&mut self, item: usize) -> Result<Claim> {
-        let (slot, counter) = ((self.slots, item), (self.n_claimed, 0));
-        self.n_operations += 2;
-        let (found, n_claimed) =
-            self.window
-                .compare_and_swap_and_read(slot, FREE, self.own_mark, counter)?; // C1
-        self.last_found = found;
-        let (index, bit) = place(item);
-        self.known.learn(index, bit);
-        if found != FREE {
-            self.learn_number_claimed(n_claimed); // C4
-            return Ok(Claim::Lost {
-                owner: owner_of(found),
-            }); // C2
+        let mut claim = [Claim::Won];
+        self.claim_pipelined(&[item], &mut claim)?;
+        Ok(claim[0])
+    }
+
+    fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        assert_eq!(items.len(), claims.len(), "a claim for each item");
+        let depth = PIPELINE_DEPTH;
+        for (items, claims) in items.chunks(depth).zip(claims.chunks_mut(depth)) {
+            self.claim_pipelined(items, claims)?;
         }
-        self.n_operations += 1;
-        let before = self.window.fetch_add(self.n_claimed, 0, 1)?; // C3
-        self.learn_number_claimed(before + 1);
-        Ok(Claim::Won)
+        Ok(())
     }
 
     fn look(&mut self) -> Result<()> {

@@ -4,32 +4,50 @@ use std::cell::UnsafeCell;
 
 use mpi::ffi;
 
+use super::comm::Rank;
 use super::error::{Result, check};
-use super::layout::{Bits, Counter, Region, Slot};
+use super::homes::Homes;
+use super::layout::{Bits, Counter, Highest, Region, Slot};
 use super::window::Window;
 
-/// Operands and results of the operations in flight; at most one of each, since every function here
-/// flushes before it returns and a [`Window`] stays on its thread.
+/// How many operations may be in flight before a flush.
+pub const PIPELINE_DEPTH: usize = 64;
+
+/// Operands and results of the operations in flight: none between calls, since every function of a
+/// window flushes before it returns and a [`Window`] stays on its thread.
 ///
 /// MPI writes the results between the call and the flush, so all is behind `UnsafeCell`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Landing {
-    operand: UnsafeCell<u64>,
-    result: UnsafeCell<u64>,
+    operands: UnsafeCell<[u64; PIPELINE_DEPTH]>,
+    results: UnsafeCell<[u64; PIPELINE_DEPTH]>,
     slot_expected: UnsafeCell<u32>,
     slot_desired: UnsafeCell<u32>,
-    slot_found: UnsafeCell<u32>,
+    slots_found: UnsafeCell<[u32; PIPELINE_DEPTH]>,
+}
+
+impl Default for Landing {
+    fn default() -> Self {
+        Landing {
+            operands: UnsafeCell::new([0; PIPELINE_DEPTH]),
+            results: UnsafeCell::new([0; PIPELINE_DEPTH]),
+            slot_expected: UnsafeCell::new(0),
+            slot_desired: UnsafeCell::new(0),
+            slots_found: UnsafeCell::new([0; PIPELINE_DEPTH]),
+        }
+    }
 }
 
 /// The library's handles that atomics need. In the window, beside everything else that an operation
 /// reads: as statics of `mpi-sys` each costs one more dependent load, on the way of every claim.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Handles {
-    u64: ffi::MPI_Datatype,
+    pub(super) u64: ffi::MPI_Datatype,
     u32: ffi::MPI_Datatype,
-    or: ffi::MPI_Op,
+    pub(super) or: ffi::MPI_Op,
     sum: ffi::MPI_Op,
+    max: ffi::MPI_Op,
 }
 
 impl Handles {
@@ -41,12 +59,13 @@ impl Handles {
                 u32: ffi::RSMPI_UINT32_T,
                 or: ffi::RSMPI_BOR,
                 sum: ffi::RSMPI_SUM,
+                max: ffi::RSMPI_MAX,
             }
         }
     }
 }
 
-impl Window<'_> {
+impl<H: Homes> Window<'_, H> {
     /// Sets `bits` in word `index` and returns the word as it was before.
     /// `MPI_Fetch_and_op(MPI_BOR)` and `MPI_Win_flush`. With `bits` 0, an atomic read.
     ///
@@ -55,12 +74,9 @@ impl Window<'_> {
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's.
-    #[inline]
+    #[inline(always)]
     pub fn fetch_or(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
-        self.assert_inside(&region);
-        self.start_fetch_and_op(region.displacement(index), bits, self.handles().or)?;
-        self.flush()?; // MPI semantics: the result has landed
-        Ok(self.fetched())
+        self.fetch_and_op(self.locate(&region, index), bits, self.handles().or)
     }
 
     /// Adds `addend` to counter `index` (wrapping) and returns the number as it was before.
@@ -73,10 +89,20 @@ impl Window<'_> {
     /// If `index` is outside the region, or the region is another window's.
     #[inline]
     pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
-        self.assert_inside(&region);
-        self.start_fetch_and_op(region.displacement(index), addend, self.handles().sum)?;
-        self.flush()?; // MPI semantics: the result has landed
-        Ok(self.fetched())
+        self.fetch_and_op(self.locate(&region, index), addend, self.handles().sum)
+    }
+
+    /// Raises word `index` to `value` where it is lower, and returns it as it was before.
+    /// `MPI_Fetch_and_op(MPI_MAX)` and `MPI_Win_flush`. With `value` 0, an atomic read.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// If `index` is outside the region, or the region is another window's.
+    #[inline]
+    pub fn fetch_max(&self, region: Region<Highest>, index: usize, value: u64) -> Result<u64> {
+        self.fetch_and_op(self.locate(&region, index), value, self.handles().max)
     }
 
     /// Puts `desired` into slot `index` if it holds `expected`, and returns what it held: the swap
@@ -95,54 +121,82 @@ impl Window<'_> {
         expected: u32,
         desired: u32,
     ) -> Result<u32> {
-        self.assert_inside(&region);
-        self.start_compare_and_swap(region.displacement(index), expected, desired)?;
-        self.flush()?; // MPI semantics: the result has landed
-        Ok(self.found())
+        let place = self.locate(&region, index);
+        self.put_swap(expected, desired);
+        self.start_compare_and_swap(0, place)?;
+        self.flush(place.0)?; // MPI semantics: the result has landed
+        Ok(self.found(0))
     }
 
-    /// [`compare_and_swap`](Self::compare_and_swap) on a slot and an atomic read of a counter, with
-    /// one flush for both, so that over a network both take one round trip. Returns what the slot and
-    /// the counter held; neither is ordered before the other.
+    /// [`compare_and_swap`](Self::compare_and_swap) of several slots, at most [`PIPELINE_DEPTH`], and an
+    /// atomic read of a counter, with one flush for all of them, so that over a network they take one
+    /// round trip together. Puts what the slots held into `found` and returns the counter; none is
+    /// ordered before another.
     ///
     /// # Errors
     /// What MPI returns.
     ///
     /// # Panics
-    /// If an index is outside its region, or a region is another window's.
-    #[inline]
+    /// If an index is outside its region, a region is another window's, there are too many, or `found`
+    /// has another length than `indices`.
     pub fn compare_and_swap_and_read(
         &self,
-        (slots, slot_index): (Region<Slot>, usize),
-        expected: u32,
-        desired: u32,
+        (slots, indices): (Region<Slot>, &[usize]),
+        (expected, desired): (u32, u32),
         (counters, counter_index): (Region<Counter>, usize),
-    ) -> Result<(u32, u64)> {
-        self.assert_inside(&slots);
-        self.assert_inside(&counters);
-        let sum = self.handles().sum;
-        self.start_compare_and_swap(slots.displacement(slot_index), expected, desired)?;
-        self.start_fetch_and_op(counters.displacement(counter_index), 0, sum)?;
-        self.flush()?; // MPI semantics: both results have landed
-        Ok((self.found(), self.fetched()))
+        found: &mut [u32],
+    ) -> Result<u64> {
+        assert!(indices.len() <= PIPELINE_DEPTH && indices.len() == found.len());
+        let counter = self.locate(&counters, counter_index);
+        self.put_swap(expected, desired);
+        for (slot, &index) in indices.iter().enumerate() {
+            self.start_compare_and_swap(slot, self.locate(&slots, index))?;
+        }
+        self.start_fetch_and_op(0, counter, 0, self.handles().sum)?;
+        self.flush_homes()?; // MPI semantics: all results have landed
+        for (slot, found) in found.iter_mut().enumerate() {
+            *found = self.found(slot);
+        }
+        Ok(self.fetched(0))
     }
 
-    /// Starts a fetch-and-op on the 64-bit word at `displacement` of the home rank.
     #[inline(always)]
-    fn start_fetch_and_op(&self, displacement: usize, operand: u64, op: ffi::MPI_Op) -> Result<()> {
+    fn fetch_and_op(&self, place: (Rank, usize), operand: u64, op: ffi::MPI_Op) -> Result<u64> {
+        self.start_fetch_and_op(0, place, operand, op)?;
+        self.flush(place.0)?; // MPI semantics: the result has landed
+        Ok(self.fetched(0))
+    }
+
+    /// Starts a fetch-and-op on a 64-bit word; `place` is of [`locate`](Window::locate). No other
+    /// operation is in flight on the same slot of the landing.
+    #[inline(always)]
+    pub(super) fn start_fetch_and_op(
+        &self,
+        slot: usize,
+        (target, displacement): (Rank, usize),
+        operand: u64,
+        op: ffi::MPI_Op,
+    ) -> Result<()> {
+        assert!(slot < PIPELINE_DEPTH);
         let landing = self.landing();
-        // SAFETY: no operation is in flight (every function flushes, and a window stays on one thread),
-        // so nobody reads the operand.
-        unsafe { *landing.operand.get() = operand };
+        // SAFETY: `slot` is within both arrays (asserted), and a window stays on one thread.
+        let (operand_at, result_at) = unsafe {
+            let operands = landing.operands.get().cast::<u64>();
+            (
+                operands.add(slot),
+                landing.results.get().cast::<u64>().add(slot),
+            )
+        };
+        // SAFETY: no operation is in flight on this slot, so nobody reads the operand.
+        unsafe { *operand_at = operand };
         // SAFETY: operand and result are 64-bit, live until `close` and untouched until the flush;
-        // the displacement is that of a 64-bit word within the window (`Region::displacement`,
-        // `assert_inside`); the epoch is open.
+        // the displacement is that of a 64-bit word within the window (`locate`); the epoch is open.
         let code = unsafe {
             ffi::MPI_Fetch_and_op(
-                landing.operand.get().cast(),
-                landing.result.get().cast(),
+                operand_at.cast(),
+                result_at.cast(),
                 self.handles().u64,
-                self.home(),
+                target,
                 displacement as ffi::MPI_Aint,
                 op,
                 self.raw(),
@@ -151,30 +205,36 @@ impl Window<'_> {
         check("MPI_Fetch_and_op", code)
     }
 
-    /// Starts a compare-and-swap on the 32-bit slot at `displacement` of the home rank.
+    /// What the next compare-and-swaps expect and put. None is in flight.
     #[inline(always)]
-    fn start_compare_and_swap(
-        &self,
-        displacement: usize,
-        expected: u32,
-        desired: u32,
-    ) -> Result<()> {
+    fn put_swap(&self, expected: u32, desired: u32) {
         let landing = self.landing();
         // SAFETY: no operation is in flight (every function flushes), so nobody reads the operands.
         unsafe {
             *landing.slot_expected.get() = expected;
             *landing.slot_desired.get() = desired;
         }
+    }
+
+    /// Starts a compare-and-swap on a 32-bit slot, of what [`put_swap`](Self::put_swap) put.
+    #[inline(always)]
+    fn start_compare_and_swap(
+        &self,
+        slot: usize,
+        (target, displacement): (Rank, usize),
+    ) -> Result<()> {
+        assert!(slot < PIPELINE_DEPTH);
+        let landing = self.landing();
         // SAFETY: operands and result are 32-bit, live until `close` and untouched until the flush;
-        // the displacement is that of a 32-bit slot within the window (`Region::displacement`,
-        // `assert_inside`); the epoch is open.
+        // `slot` is within the array (asserted); the displacement is that of a 32-bit slot within the
+        // window (`locate`); the epoch is open.
         let code = unsafe {
             ffi::MPI_Compare_and_swap(
                 landing.slot_desired.get().cast(),
                 landing.slot_expected.get().cast(),
-                landing.slot_found.get().cast(),
+                landing.slots_found.get().cast::<u32>().add(slot).cast(),
                 self.handles().u32,
-                self.home(),
+                target,
                 displacement as ffi::MPI_Aint,
                 self.raw(),
             )
@@ -183,14 +243,14 @@ impl Window<'_> {
     }
 
     #[inline(always)]
-    fn fetched(&self) -> u64 {
-        // SAFETY: the flush before completed every write to it.
-        unsafe { *self.landing().result.get() }
+    pub(super) fn fetched(&self, slot: usize) -> u64 {
+        // SAFETY: the flush before completed every write to it; borrowed for this read only.
+        unsafe { (&*self.landing().results.get())[slot] }
     }
 
     #[inline(always)]
-    fn found(&self) -> u32 {
-        // SAFETY: the flush before completed every write to it.
-        unsafe { *self.landing().slot_found.get() }
+    fn found(&self, slot: usize) -> u32 {
+        // SAFETY: the flush before completed every write to it; borrowed for this read only.
+        unsafe { (&*self.landing().slots_found.get())[slot] }
     }
 }

@@ -22,9 +22,9 @@ pub enum Hints {
 
 /// The hints that are true of our windows, as keys and values, by library.
 ///
-/// True of our windows: each word sees one kind of operation (`same_op`), every operation is flushed
-/// before the next, so no order between accumulates is needed, and no operation has more than 8
-/// bytes. Never `no_locks`: `lock_all` is then refused. A whitelist, because an unknown *token* in
+/// True of our windows: each word sees one kind of operation (`same_op`), and what is in flight together
+/// needs no order. Not `acc_single_intrinsic` or `accumulate_max_bytes`: runs of words are accumulated
+/// by one call. Never `no_locks`: `lock_all` is then refused. A whitelist, because an unknown *token* in
 /// MPICH's `which_accumulate_ops` aborts MPICH 4.0.2.
 fn whitelist(library: &Library) -> &'static [(&'static str, &'static str)] {
     match library.family {
@@ -32,13 +32,11 @@ fn whitelist(library: &Library) -> &'static [(&'static str, &'static str)] {
             ("accumulate_ops", "same_op"),
             ("accumulate_ordering", "none"),
             ("same_disp_unit", "true"),
-            ("acc_single_intrinsic", "true"),
         ],
         Family::Mpich if library.version[0] >= 5 => &[
             ("accumulate_ops", "same_op"),
             ("accumulate_ordering", "none"),
-            ("which_accumulate_ops", "sum,bor,cswap"),
-            ("accumulate_max_bytes", "8"),
+            ("which_accumulate_ops", "sum,bor,max,cswap"),
         ],
         Family::Mpich | Family::Intel | Family::Mvapich | Family::Other => &[],
     }

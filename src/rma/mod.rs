@@ -12,12 +12,14 @@
 #![allow(unsafe_code)]
 
 mod atomics;
+mod bulk;
 mod comm;
 mod environment;
 mod error;
 mod error_handler;
 pub mod faults;
 mod hints;
+mod homes;
 pub mod launcher;
 mod layout;
 mod library;
@@ -29,11 +31,14 @@ mod settings;
 mod shared;
 mod window;
 
+pub use atomics::PIPELINE_DEPTH;
+pub use bulk::{OrOperation, RUN_WORDS, RunBuffer};
 pub use comm::{Comm, Rank, processor_name};
 pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, library, thread_level};
 pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, whitelisted_hints};
-pub use layout::{Bits, Counter, Kind, Layout, Region, Slot};
+pub use homes::{Dealt, Homes, OneHome};
+pub use layout::{Bits, Counter, Highest, Kind, Layout, Region, Slot};
 pub use library::{Family, Library};
 pub use placement::Placement;
 pub use profile::in_region;

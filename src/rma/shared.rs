@@ -2,12 +2,14 @@
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use mpi::ffi;
 
+use super::bulk::RunBuffer;
 use super::comm::{Comm, Rank};
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
@@ -28,6 +30,7 @@ pub struct SharedWindow<'mpi> {
     raw: ffi::MPI_Win,
     /// The home rank's memory as it is mapped here; at least `n_bytes`, aligned to 8.
     base: NonNull<u8>,
+    home: Rank,
     n_bytes: usize,
     mpi: PhantomData<(&'mpi (), *const ())>,
 }
@@ -71,6 +74,7 @@ impl<'mpi> SharedWindow<'mpi> {
         let window = SharedWindow {
             raw,
             base: memory_of(raw, home, n_bytes)?,
+            home,
             n_bytes,
             mpi: PhantomData,
         };
@@ -81,6 +85,11 @@ impl<'mpi> SharedWindow<'mpi> {
         comm.barrier()?; // nobody operates on the window before it is zero
         window.sync()?;
         Ok(window)
+    }
+
+    /// The rank on which the memory lies.
+    pub fn home(&self) -> Rank {
+        self.home
     }
 
     /// Sets `bits` in word `index` and returns the word as it was before (`lock or`, or a loop of
@@ -101,6 +110,46 @@ impl<'mpi> SharedWindow<'mpi> {
     #[inline(always)]
     pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> u64 {
         self.word(&region, index).fetch_add(addend, AcqRel)
+    }
+
+    /// Word `index` as it is (a plain load).
+    ///
+    /// # Panics
+    /// If `index` is outside the region, or the region is another window's.
+    #[inline(always)]
+    pub fn load(&self, region: Region<Bits>, index: usize) -> u64 {
+        self.word(&region, index).load(Acquire)
+    }
+
+    /// Sets all bits of the words `run`, but only `first_bits` of the first and `last_bits` of the last
+    /// (both, where there is one word), each word atomically. Returns the words as they were before.
+    ///
+    /// # Panics
+    /// If the run is longer than [`RUN_WORDS`](super::RUN_WORDS) or not within the region, or the region
+    /// is another window's.
+    pub fn or_run<'buffer>(
+        &self,
+        region: Region<Bits>,
+        run: Range<usize>,
+        (first_bits, last_bits): (u64, u64),
+        buffer: &'buffer mut RunBuffer,
+    ) -> &'buffer mut [u64] {
+        let results = buffer.words(run.len());
+        for (result, index) in results.iter_mut().zip(run.clone()) {
+            let mut bits = u64::MAX;
+            if index == run.start {
+                bits &= first_bits;
+            }
+            if index + 1 == run.end {
+                bits &= last_bits;
+            }
+            let word = self.word(&region, index);
+            *result = match bits {
+                u64::MAX => word.swap(bits, AcqRel), // the same, and a CPU has one instruction for it
+                bits => word.fetch_or(bits, AcqRel),
+            };
+        }
+        results
     }
 
     /// Copies all words of a region of 64-bit words; each is read atomically. Exact where no operation
@@ -148,9 +197,9 @@ impl<'mpi> SharedWindow<'mpi> {
 
     #[inline(always)]
     fn word<K: Kind<Word = u64>>(&self, region: &Region<K>, index: usize) -> &AtomicU64 {
-        region.assert_within(self.n_bytes);
-        let displacement = region.displacement(index);
-        // SAFETY: a 64-bit word within the `n_bytes` mapped bytes (asserted); `base` is aligned to 8
+        region.assert_word(index);
+        let displacement = region.displacement(index, self.n_bytes);
+        // SAFETY: a 64-bit word within the `n_bytes` mapped bytes (`displacement`); `base` is aligned to 8
         // (`memory_of`) and displacements of 64-bit regions are multiples of 8 (`Layout::region`). The
         // memory lives until `close` consumes the window, and all ranks use atomics on it alone.
         unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(displacement).cast()) }

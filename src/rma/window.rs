@@ -1,4 +1,4 @@
-//! Windows on a home rank, each in one passive-target epoch for its whole life.
+//! Windows, each in one passive-target epoch for its whole life.
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
@@ -9,25 +9,27 @@ use mpi::ffi;
 use super::atomics::{Handles, Landing};
 use super::comm::{Comm, Rank};
 use super::environment::library;
-use super::error::{ErrorKind, Result, check, int_count};
+use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
 use super::hints::{Hints, Info};
+use super::homes::{Dealt, Homes, OneHome};
 use super::layout::{Kind, Layout, Region};
 
-/// A window whose memory lies on one *home* rank, in one `MPI_Win_lock_all` epoch from
-/// [`open`](Window::open) to [`close`](Window::close).
+/// A window whose memory lies on one *home* rank, or is [dealt](Dealt) over all, in one
+/// `MPI_Win_lock_all` epoch from [`open`](Window::open) to [`close`](Window::close).
 ///
-/// The memory is touched by RMA calls alone, by the home rank too, so nothing here depends on the
-/// window's memory model (MPI-4.1 §12.4). `MPI_Win_allocate`, never `MPI_Win_create`: every library
+/// The memory is touched by RMA calls alone, by the ranks that hold it too, so nothing here depends on
+/// the window's memory model (MPI-4.1 §12.4). `MPI_Win_allocate`, never `MPI_Win_create`: every library
 /// measured stalls on a created window while its target is outside MPI.
 #[derive(Debug)]
 #[must_use = "a window is closed with `close`, which is collective; dropping it leaks it"]
-pub struct Window<'mpi> {
+pub struct Window<'mpi, H = OneHome> {
     raw: ffi::MPI_Win,
-    home: Rank,
+    homes: H,
     own_rank: Rank,
+    /// On each rank that holds words.
     n_bytes: usize,
-    /// Where operands and results of the operation in flight lie. On the heap and freed by `close`
+    /// Where operands and results of the operations in flight lie. On the heap and freed by `close`
     /// alone: after a failed flush MPI may still write here.
     landing: NonNull<Landing>,
     handles: Handles,
@@ -38,8 +40,11 @@ impl<'mpi> Window<'mpi> {
     /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all ranks, before anything is allocated), or
-    /// what MPI returns.
+    /// [`ErrorKind::WindowTooLarge`], [`ErrorKind::NotEnoughMemory`] or [`ErrorKind::NoSuchRank`] (on
+    /// all ranks, before anything is allocated), or what MPI returns.
+    ///
+    /// # Panics
+    /// If the layout is [dealt](Layout::dealt) over several ranks.
     pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
         Self::open_with_hints(comm, home, layout, Hints::default())
     }
@@ -48,14 +53,49 @@ impl<'mpi> Window<'mpi> {
     ///
     /// # Errors
     /// As [`open`](Window::open).
+    ///
+    /// # Panics
+    /// As [`open`](Window::open).
     pub fn open_with_hints(
         comm: &Comm<'mpi>,
         home: Rank,
         layout: &Layout,
         hints: Hints,
     ) -> Result<Self> {
-        let n_bytes = checked_size(layout, comm, home)?;
-        let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
+        Self::open_on(comm, OneHome(home), layout, hints)
+    }
+}
+
+impl<'mpi> Window<'mpi, Dealt> {
+    /// Allocates the window on all ranks, word 0 of each region on rank `first`, zeroes it and opens
+    /// the epoch. Collective.
+    ///
+    /// # Errors
+    /// As [`open`](Window::open).
+    ///
+    /// # Panics
+    /// If the layout is not [dealt](Layout::dealt) over as many ranks as `comm` has.
+    pub fn open_dealt(
+        comm: &Comm<'mpi>,
+        first: Rank,
+        layout: &Layout,
+        hints: Hints,
+    ) -> Result<Self> {
+        let n_ranks = comm.size();
+        Self::open_on(comm, Dealt { first, n_ranks }, layout, hints)
+    }
+}
+
+impl<'mpi, H: Homes> Window<'mpi, H> {
+    fn open_on(comm: &Comm<'mpi>, homes: H, layout: &Layout, hints: Hints) -> Result<Self> {
+        assert_eq!(
+            layout.n_ranks(),
+            homes.n_ranks(),
+            "a layout for other ranks"
+        );
+        let n_bytes = checked_size(layout, comm, homes.first())?;
+        let is_home = (0..homes.n_ranks()).any(|i| homes.rank(i) == comm.rank());
+        let own_bytes = if is_home { n_bytes } else { 0 };
         let info = Info::for_window(&library()?, hints)?;
         let mut base: *mut c_void = std::ptr::null_mut();
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
@@ -83,102 +123,40 @@ impl<'mpi> Window<'mpi> {
         let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
         check("MPI_Win_lock_all", code)?;
         let landing = NonNull::from(Box::leak(Box::<Landing>::default()));
-        let own_rank = comm.rank();
-        let handles = Handles::of_library();
         let window = Window {
             raw,
-            home,
-            own_rank,
+            homes,
+            own_rank: comm.rank(),
             n_bytes,
             landing,
-            handles,
+            handles: Handles::of_library(),
             mpi: PhantomData,
         };
-        if own_rank == home {
-            window.clear()?;
+        if is_home {
+            window.clear_on(window.own_rank)?;
         }
         comm.barrier()?; // nobody operates on the window before it is zero
         Ok(window)
     }
 
-    /// The rank on which the memory lies.
+    /// The rank on which the memory lies; where it is dealt, the one that holds word 0 of each region.
     pub fn home(&self) -> Rank {
-        self.home
+        self.homes.first()
     }
 
-    /// Whether the memory lies on this rank.
+    /// Whether this rank is [`home`](Window::home).
     pub fn is_home(&self) -> bool {
-        self.own_rank == self.home
+        self.own_rank == self.home()
     }
 
-    /// Sets every word to zero, complete at the home rank on return. Not atomic: no other operation
-    /// may be in flight, which is for the caller to synchronise.
-    ///
-    /// # Errors
-    /// What MPI returns.
-    pub fn clear(&self) -> Result<()> {
-        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
-        for start in (0..self.n_bytes).step_by(ZEROS.len()) {
-            let len = ZEROS.len().min(self.n_bytes - start);
-            let count = int_count("number of bytes to put", len)?;
-            // SAFETY: the origin is static, so it outlives the operation in any case; the target
-            // range lies within the `n_bytes` that the home rank allocated.
-            let code = unsafe {
-                ffi::MPI_Put(
-                    ZEROS.as_ptr().cast(),
-                    count,
-                    ffi::RSMPI_UINT8_T,
-                    self.home,
-                    start as ffi::MPI_Aint,
-                    count,
-                    ffi::RSMPI_UINT8_T,
-                    self.raw,
-                )
-            };
-            check("MPI_Put", code)?;
-        }
-        self.flush() // MPI semantics: complete at the target, so that a barrier may follow
+    /// On which ranks the words lie.
+    pub fn homes(&self) -> H {
+        self.homes
     }
 
-    /// Copies all words of `region`. Not atomic (`MPI_Get`): exact where no operation is in flight,
-    /// which is for the caller to synchronise.
-    ///
-    /// # Errors
-    /// What MPI returns.
-    pub fn read<K: Kind>(&self, region: Region<K>) -> Result<Vec<K::Word>> {
-        const CHUNK_WORDS: usize = 1 << 20;
-        self.assert_inside(&region);
-        let word_bytes = size_of::<K::Word>();
-        let mut words = vec![K::Word::default(); region.n_words()];
-        let complete = (0..region.n_words())
-            .step_by(CHUNK_WORDS)
-            .try_for_each(|start| {
-                let n_bytes = CHUNK_WORDS.min(region.n_words() - start) * word_bytes;
-                let count = int_count("number of bytes to get", n_bytes)?;
-                // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
-                // within the window (asserted). Where not all is complete, `words` is leaked below.
-                let code = unsafe {
-                    ffi::MPI_Get(
-                        words.as_mut_ptr().add(start).cast(),
-                        count,
-                        ffi::RSMPI_UINT8_T,
-                        self.home,
-                        region.displacement(start) as ffi::MPI_Aint,
-                        count,
-                        ffi::RSMPI_UINT8_T,
-                        self.raw,
-                    )
-                };
-                check("MPI_Get", code)
-            })
-            .and_then(|()| self.flush());
-        match complete {
-            Ok(()) => Ok(words),
-            Err(error) => {
-                std::mem::forget(words); // MPI may still write to it
-                Err(error)
-            }
-        }
+    /// How many bytes each rank holds that holds any.
+    pub fn n_bytes(&self) -> usize {
+        self.n_bytes
     }
 
     /// Closes the epoch and frees the window. Collective.
@@ -198,20 +176,35 @@ impl<'mpi> Window<'mpi> {
         Ok(())
     }
 
-    /// Completes every operation of this rank on the home rank, at the origin and at the target
+    /// Completes every operation of this rank on `target`, at the origin and at the target
     /// (`MPI_Win_flush`, MPI-4.1 §12.5.4).
     #[inline(always)]
-    pub(super) fn flush(&self) -> Result<()> {
+    pub(super) fn flush(&self, target: Rank) -> Result<()> {
         // SAFETY: live window, within the epoch.
         check("MPI_Win_flush", unsafe {
-            ffi::MPI_Win_flush(self.home, self.raw)
+            ffi::MPI_Win_flush(target, self.raw)
         })
     }
 
-    /// Panics unless `region` lies within this window; a region of another window's layout may not.
+    /// [`flush`](Window::flush) on all ranks that hold words.
+    pub(super) fn flush_homes(&self) -> Result<()> {
+        if self.homes.n_ranks() == 1 {
+            return self.flush(self.homes.first());
+        }
+        // SAFETY: live window, within the epoch.
+        check("MPI_Win_flush_all", unsafe {
+            ffi::MPI_Win_flush_all(self.raw)
+        })
+    }
+
+    /// Where word `index` of `region` lies: its rank, and its displacement there.
+    ///
+    /// Panics if there is no such word in the region, or not in this window.
     #[inline(always)]
-    pub(super) fn assert_inside<K: Kind>(&self, region: &Region<K>) {
-        region.assert_within(self.n_bytes);
+    pub(super) fn locate<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
+        region.assert_word(index);
+        let (rank, local) = self.homes.place(index);
+        (rank, region.displacement(local, self.n_bytes))
     }
 
     #[inline(always)]
@@ -232,7 +225,7 @@ impl<'mpi> Window<'mpi> {
     }
 }
 
-/// The bytes that `layout` takes, if a window of it can be opened on `home`.
+/// The bytes that `layout` takes on a rank, if a window of it can be opened on `home`.
 pub(super) fn checked_size(layout: &Layout, comm: &Comm<'_>, home: Rank) -> Result<usize> {
     let n_bytes = layout.n_bytes().ok_or(ErrorKind::WindowTooLarge)?;
     if (0..comm.size()).contains(&home) {

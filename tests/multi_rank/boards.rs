@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use onesided::claim::{BitBoard, Board, Claim, SharedBoard, SlotBoard};
-use onesided::rma::{Comm, Rank, Result};
+use onesided::claim::{BitBoard, Board, Claim, Options, SharedBoard, SlotBoard, SpreadBoard};
+use onesided::rma::{Comm, Dealt, Rank, Result};
 
 use crate::harness::{Body, crawls};
 use crate::windows::gather_numbers;
@@ -58,12 +58,56 @@ pub const BODIES: &[Body] = &[
         run: |comm| cleared(comm, SharedBoard::open),
     },
     Body {
+        name: "boards::spread_bits::every_item_is_won_once",
+        run: |comm| won_once(comm, spread_bits),
+    },
+    Body {
+        name: "boards::spread_bits::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, spread_bits),
+    },
+    Body {
+        name: "boards::spread_bits::what_is_known_is_true",
+        run: |comm| knowledge(comm, spread_bits),
+    },
+    Body {
+        name: "boards::spread_bits::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, spread_bits),
+    },
+    Body {
+        name: "boards::spread_slots::every_item_is_won_once",
+        run: |comm| won_once(comm, spread_slots),
+    },
+    Body {
+        name: "boards::spread_slots::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, spread_slots),
+    },
+    Body {
+        name: "boards::spread_slots::what_is_known_is_true",
+        run: |comm| knowledge(comm, spread_slots),
+    },
+    Body {
+        name: "boards::spread_slots::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, spread_slots),
+    },
+    Body {
         name: "boards::losers_learn_the_owner",
         run: owners,
     },
 ];
 
 type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
+
+fn spread_bits<'mpi>(comm: &Comm<'mpi>, _home: Rank, n_items: usize) -> Result<SpreadBoard<'mpi>> {
+    SpreadBoard::open(comm, n_items)
+}
+
+fn spread_slots<'mpi>(
+    comm: &Comm<'mpi>,
+    _home: Rank,
+    n_items: usize,
+) -> Result<SlotBoard<'mpi, Dealt>> {
+    SlotBoard::open_spread(comm, n_items, &Options::default())
+}
 
 /// Sizes around the edges of a word, and some words.
 const SIZES: [usize; 7] = [1, 9, 63, 64, 65, 128, 1000];

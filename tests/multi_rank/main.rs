@@ -6,6 +6,7 @@ mod faults;
 mod games;
 mod harness;
 mod library;
+mod numbers;
 mod progress;
 #[path = "../support/mod.rs"]
 mod support;
@@ -20,6 +21,7 @@ fn main() {
         let by_level = [
             (ThreadLevel::Funneled, windows::BODIES),
             (ThreadLevel::Funneled, boards::BODIES),
+            (ThreadLevel::Funneled, numbers::BODIES),
             (ThreadLevel::Funneled, games::BODIES),
             (ThreadLevel::Funneled, failures::BODIES),
             (ThreadLevel::Funneled, faults::BODIES),
@@ -30,7 +32,13 @@ fn main() {
         ];
         return harness::run_body(&by_level, &args[2..]);
     }
-    let on_all_counts = [windows::BODIES, boards::BODIES, games::BODIES].concat();
+    let on_all_counts = [
+        windows::BODIES,
+        boards::BODIES,
+        numbers::BODIES,
+        games::BODIES,
+    ]
+    .concat();
     let mut trials: Vec<Trial> = on_all_counts
         .into_iter()
         .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))

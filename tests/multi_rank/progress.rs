@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use onesided::claim::{BitBoard, Board, Options, SlotBoard};
 use onesided::rma::faults;
 use onesided::rma::{
-    self, Comm, ErrorKind, Means, Progress, ProgressEngine, Rank, Result, ThreadLevel,
+    self, Comm, ErrorKind, Means, OneHome, Progress, ProgressEngine, Rank, Result, ThreadLevel,
 };
 
 use crate::harness::{Body, on_ranks};
@@ -174,13 +174,19 @@ fn no_thread_is_left(comm: &Comm<'_>) {
 fn thread_is_refused(comm: &Comm<'_>) {
     assert_eq!(rma::thread_level().unwrap(), ThreadLevel::Funneled);
     let mut nothing = || Ok(());
-    let refused = ProgressEngine::start(comm, 0, Progress::Thread, &[], &mut nothing);
+    let refused = ProgressEngine::start(comm, &OneHome(0), Progress::Thread, &[], &mut nothing);
     let error = refused.map(drop).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::ThreadLevel { .. }),
         "{error}"
     );
     // Auto makes do without.
-    let found = ProgressEngine::start(comm, 0, Progress::Auto, &[Means::Thread], &mut nothing);
+    let found = ProgressEngine::start(
+        comm,
+        &OneHome(0),
+        Progress::Auto,
+        &[Means::Thread],
+        &mut nothing,
+    );
     assert_eq!(found.unwrap().found().means, Means::Library);
 }

@@ -1,6 +1,8 @@
 //! Windows and their atomic operations, on every rank count and on a home rank that is not 0 too.
 
-use onesided::rma::{self, Bits, Comm, Counter, ErrorKind, Hints, Layout, Rank, Slot, Window};
+use onesided::rma::{
+    self, Bits, Comm, Counter, ErrorKind, Highest, Hints, Layout, Rank, Slot, Window,
+};
 
 use crate::harness::{Body, crawls};
 
@@ -176,15 +178,22 @@ fn regions(comm: &Comm<'_>) {
     let slots = layout.region::<Slot>(3);
     let counter = layout.region::<Counter>(1);
     let bits = layout.region::<Bits>(2);
+    let highest = layout.region::<Highest>(1);
     let window = Window::open(comm, 0, &layout).unwrap();
     let n_ranks = u64::from(comm.size().unsigned_abs());
-    let (found, _) = window
-        .compare_and_swap_and_read((slots, 2), 0, u32::MAX, (counter, 0))
+    let mut found = [7];
+    window
+        .compare_and_swap_and_read((slots, &[2]), (0, u32::MAX), (counter, 0), &mut found)
         .unwrap();
-    assert!(found == 0 || found == u32::MAX);
+    assert!(found == [0] || found == [u32::MAX]);
     window.fetch_add(counter, 0, 1 << 40).unwrap();
     window.fetch_or(bits, 1, 1 << 63).unwrap();
+    window.fetch_max(highest, 0, 5).unwrap();
+    let own = 10 + u64::from(comm.rank().unsigned_abs());
+    window.fetch_max(highest, 0, own).unwrap();
+    assert!(window.fetch_max(highest, 0, 0).unwrap() >= own);
     comm.barrier().unwrap();
+    assert_eq!(window.read(highest).unwrap(), [9 + n_ranks]);
     assert_eq!(window.read(slots).unwrap(), [0, 0, u32::MAX]);
     assert_eq!(window.read(counter).unwrap(), [n_ranks << 40]);
     assert_eq!(window.read(bits).unwrap(), [0, 1 << 63]);

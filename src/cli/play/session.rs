@@ -42,6 +42,7 @@ impl<'mpi> Session<'_, 'mpi> {
                     progress,
                     // Cheapest first: thinking is cut easily, and a second thread wants a core.
                     means: &[Means::Poll, Means::Thread],
+                    ..Options::default()
                 };
                 // A home rank that never thinks is in MPI all the time.
                 let wanted = match progress {

@@ -12,6 +12,7 @@ use super::{DEFAULT_INTERVAL, Progress};
 use crate::rma::comm::{Comm, Rank};
 use crate::rma::environment::{ThreadLevel, is_running, library, thread_level};
 use crate::rma::error::{ErrorKind, Result, check};
+use crate::rma::homes::Homes;
 
 /// By what means operations on the home rank's memory make progress while that rank is outside MPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +89,8 @@ impl<'mpi> ProgressEngine<'mpi> {
         }
     }
 
-    /// Decides, and starts the helper where there is to be one. Collective over `comm`.
+    /// Decides, and starts the helper where there is to be one. Collective over `comm`. Where several
+    /// ranks are home, what is found for the first is done on all.
     ///
     /// [`Progress::Auto`] tries the library alone, then `means` in their order, as far as the thread
     /// level allows them, each for some 50 ms in which the home rank sleeps and another rank calls
@@ -99,13 +101,14 @@ impl<'mpi> ProgressEngine<'mpi> {
     /// for it, [`ErrorKind::Thread`] where the system gives no thread, or what MPI returns.
     pub fn start(
         comm: &Comm<'mpi>,
-        home: Rank,
+        homes: &impl Homes,
         asked: Progress,
         means: &[Means],
         operate: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Self> {
         let mut engine = Self::none();
-        engine.is_home = comm.rank() == home;
+        let home = homes.first();
+        engine.is_home = (0..homes.n_ranks()).any(|i| homes.rank(i) == comm.rank());
         engine.found.asked = asked;
         match asked {
             Progress::None => {}

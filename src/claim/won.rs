@@ -1,0 +1,67 @@
+//! What was won where many items were claimed at once.
+
+use super::known::WORD_BITS;
+
+/// The items that one operation won for this rank, in ascending order.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "what was won is this rank's to work on, and nobody else's"]
+pub struct Won<'board> {
+    first_item: usize,
+    /// Bit `i % 64` of word `i / 64`: item `first_item + i` was won.
+    words: &'board [u64],
+}
+
+impl<'board> Won<'board> {
+    pub(super) fn new(first_word: usize, words: &'board [u64]) -> Self {
+        Won {
+            first_item: first_word * WORD_BITS,
+            words,
+        }
+    }
+
+    /// How many items were won. Not all that were asked for, where others had claimed some.
+    pub fn len(&self) -> usize {
+        self.words
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    /// The items.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + use<'board> {
+        let first_items = (self.first_item..).step_by(WORD_BITS);
+        first_items.zip(self.words).flat_map(|(first_item, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest &= rest.checked_sub(1)?; // without its lowest bit
+                Some(first_item + bit as usize)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn items_are_the_bits_that_are_set(words in proptest::collection::vec(any::<u64>(), 0..5)) {
+            let won = Won::new(3, &words);
+            let naive: Vec<usize> = (0..words.len() * 64)
+                .filter(|&i| words[i / 64] >> (i % 64) & 1 == 1)
+                .map(|i| i + 3 * 64)
+                .collect();
+            prop_assert_eq!(won.len(), naive.len());
+            prop_assert_eq!(won.is_empty(), naive.is_empty());
+            prop_assert_eq!(won.iter().collect::<Vec<_>>(), naive);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Where the words of a board lie, and who operates on them.
+
+use std::ops::Range;
+
+use crate::rma::{
+    Bits, Counter, Homes, OrOperation, Rank, Region, Result, RunBuffer, SharedWindow, Window,
+};
+
+/// Memory of a board. One board has one memory, so no word ever sees both RMA operations and CPU
+/// atomics.
+pub trait Memory: sealed::Sealed {
+    /// Sets `bits` in word `index`, and returns the word as it was before.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64>;
+
+    /// Does several of it at once: [`Window::fetch_or_pipelined`].
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn fetch_or_pipelined(&self, words: Region<Bits>, operations: &mut [OrOperation])
+    -> Result<()>;
+
+    /// Sets the bits of a run of words: [`Window::or_run`]. Returns the words as they were before, to be
+    /// overwritten at will, and how many operations it took.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn or_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        ends: (u64, u64),
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<(&'buffer mut [u64], u64)>;
+
+    /// Adds to counter `index`, and returns it as it was before.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64>;
+
+    /// All words, at rest.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>>;
+
+    /// Makes all zero, at rest.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn clear(&self) -> Result<()>;
+
+    /// The rank that holds word `index`.
+    fn rank_of(&self, index: usize) -> Rank;
+
+    /// Frees it. Collective.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn close(self) -> Result<()>;
+}
+
+mod sealed {
+    use super::{SharedWindow, Window};
+
+    pub trait Sealed {}
+    impl<H> Sealed for Window<'_, H> {}
+    impl Sealed for SharedWindow<'_> {}
+}
+
+impl<H: Homes> Memory for Window<'_, H> {
+    #[inline(always)]
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        self.fetch_or(words, index, bits)
+    }
+
+    fn fetch_or_pipelined(
+        &self,
+        words: Region<Bits>,
+        operations: &mut [OrOperation],
+    ) -> Result<()> {
+        self.fetch_or_pipelined(words, operations)
+    }
+
+    fn or_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        ends: (u64, u64),
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<(&'buffer mut [u64], u64)> {
+        let n_operations = self.homes().n_ranks().min(run.len()) as u64;
+        Ok((self.or_run(words, run, ends, buffer)?, n_operations))
+    }
+
+    #[inline]
+    fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
+        self.fetch_add(counters, index, addend)
+    }
+
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
+        self.read(words)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.clear()
+    }
+
+    fn rank_of(&self, index: usize) -> Rank {
+        self.homes().place(index).0
+    }
+
+    fn close(self) -> Result<()> {
+        self.close()
+    }
+}
+
+impl Memory for SharedWindow<'_> {
+    #[inline(always)]
+    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        Ok(self.fetch_or(words, index, bits))
+    }
+
+    fn fetch_or_pipelined(
+        &self,
+        words: Region<Bits>,
+        operations: &mut [OrOperation],
+    ) -> Result<()> {
+        for operation in operations {
+            operation.bits = self.fetch_or(words, operation.index, operation.bits);
+        }
+        Ok(())
+    }
+
+    fn or_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        ends: (u64, u64),
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<(&'buffer mut [u64], u64)> {
+        let n_operations = run.len() as u64;
+        Ok((self.or_run(words, run, ends, buffer), n_operations))
+    }
+
+    #[inline]
+    fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
+        Ok(self.fetch_add(counters, index, addend))
+    }
+
+    fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
+        Ok(self.read(words))
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.clear();
+        Ok(())
+    }
+
+    fn rank_of(&self, _index: usize) -> Rank {
+        self.home()
+    }
+
+    fn close(self) -> Result<()> {
+        self.close()
+    }
+}

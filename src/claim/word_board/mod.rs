@@ -1,0 +1,214 @@
+//! Boards of one bit an item, claimed by fetch-and-or: in a window, or in memory that a node shares.
+
+mod memory;
+mod numbers;
+mod open;
+
+pub use memory::Memory;
+#[allow(unused_imports)]
+pub(in crate::claim) use open::try_setting_bits;
+
+use super::known::{Known, assert_item, place, words_for};
+use super::schedule::Schedule;
+use super::{Account, Board, Claim, Options};
+use crate::rma::{Comm, Dealt, PIPELINE_DEPTH, ProgressEngine, Result, SharedWindow, Window};
+use numbers::Handed;
+use open::{N_FULL_WORDS, Regions};
+
+/// A board in a window on the home rank, claimed by `MPI_Fetch_and_op(MPI_BOR)`.
+pub type BitBoard<'mpi> = WordBoard<'mpi, Window<'mpi>>;
+
+/// A [`BitBoard`] whose words are dealt over the windows of all ranks: each has 1 / (number of ranks) of
+/// the memory and of the operations.
+pub type SpreadBoard<'mpi> = WordBoard<'mpi, Window<'mpi, Dealt>>;
+
+/// A board in memory that all ranks of one node share, claimed by CPU atomics: nothing on it needs
+/// anybody's progress, on any MPI library.
+pub type SharedBoard<'mpi> = WordBoard<'mpi, SharedWindow<'mpi>>;
+
+/// Items as bits in 64-bit words on the home rank. One fetch-and-or answers won or lost and shows
+/// the 63 items beside.
+///
+/// Bit `item % 64` of word `item / 64` is 1 once the item is claimed; bits beyond the last item stay
+/// 0. A board of several words has a counter of its full words, which is how ranks learn that all is
+/// claimed without looking at every word: steps F1 to F4 of `src/claim/README.md`.
+#[derive(Debug)]
+#[must_use = "a board is closed with `close`, which is collective"]
+pub struct WordBoard<'mpi, M> {
+    memory: M,
+    engine: ProgressEngine<'mpi>,
+    regions: Regions,
+    n_items: usize,
+    n_ranks: usize,
+    known: Known,
+    all_claimed: bool,
+    n_operations: u64,
+    schedule: Schedule,
+    /// Made by the first claim of a chunk.
+    handed: Option<Box<Handed>>,
+    /// What `claim_word` lends.
+    won_in_word: u64,
+}
+
+impl<M: Memory> WordBoard<'_, M> {
+    fn on(memory: M, regions: Regions, n_items: usize, comm: &Comm<'_>, options: &Options) -> Self {
+        WordBoard {
+            memory,
+            engine: ProgressEngine::none(),
+            regions,
+            n_items,
+            n_ranks: comm.size() as usize,
+            known: Known::nothing(n_items, options.remember),
+            all_claimed: n_items == 0,
+            n_operations: 0,
+            schedule: options.schedule,
+            handed: None,
+            won_in_word: 0,
+        }
+    }
+
+    /// How many words of 64 items the board has; the last may be in part.
+    pub fn n_words(&self) -> usize {
+        words_for(self.n_items)
+    }
+
+    fn has_one_word(&self) -> bool {
+        self.n_items <= 64
+    }
+
+    /// A claim saw words full. F3, F4: whoever filled them counts them; others look.
+    #[inline]
+    fn words_are_full(&mut self, n_filled: u64) -> Result<()> {
+        if self.all_claimed {
+            return Ok(());
+        }
+        if self.has_one_word() {
+            self.all_claimed = true;
+            return Ok(());
+        }
+        self.count_full_words(n_filled)
+    }
+
+    /// Adds `addend` to the number of full words, and learns whether all are full.
+    #[inline(never)]
+    fn count_full_words(&mut self, addend: u64) -> Result<()> {
+        self.n_operations += 1;
+        let counters = self.regions.counters;
+        let before = self.memory.fetch_add(counters, N_FULL_WORDS, addend)?;
+        self.all_claimed |= before + addend == self.n_words() as u64;
+        Ok(())
+    }
+}
+
+impl<M: Memory> Board for WordBoard<'_, M> {
+    fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    // Not left to the compiler: where the operation takes 20 ns (Open MPI 5.0.11), the call and its saved
+    // registers were a tenth of it.
+    #[inline(always)]
+    fn claim(&mut self, item: usize) -> Result<Claim> {
+        assert_item(item, self.n_items);
+        let (index, bit) = place(item);
+        self.n_operations += 1;
+        let before = self.memory.fetch_or(self.regions.words, index, bit)?; // F1
+        let won = before & bit == 0; // F2
+        if self.known.learn(index, before | bit) {
+            self.words_are_full(u64::from(won))?;
+        }
+        Ok(if won {
+            Claim::Won
+        } else {
+            Claim::Lost { owner: None }
+        })
+    }
+
+    fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        assert_eq!(items.len(), claims.len(), "a claim for each item");
+        items
+            .iter()
+            .for_each(|&item| assert_item(item, self.n_items));
+        let batches = items
+            .chunks(PIPELINE_DEPTH)
+            .zip(claims.chunks_mut(PIPELINE_DEPTH));
+        for (items, claims) in batches {
+            self.claim_pipelined(items, claims)?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<()> {
+        if self.n_items == 0 {
+            return Ok(());
+        }
+        if !self.has_one_word() {
+            return self.count_full_words(0);
+        }
+        self.n_operations += 1;
+        let word = self.memory.fetch_or(self.regions.words, 0, 0)?;
+        self.all_claimed |= self.known.learn(0, word);
+        Ok(())
+    }
+
+    #[inline]
+    fn is_known_claimed(&self, item: usize) -> bool {
+        self.known.contains(item) || self.is_handed_out(item)
+    }
+
+    #[inline]
+    fn all_known_claimed(&self) -> bool {
+        self.all_claimed
+    }
+
+    /// What is known of the item's word: each claim of one rank sees at least what those before it saw,
+    /// so this is what the last of them saw, and itself.
+    #[inline]
+    fn evidence(&self, item: usize) -> u64 {
+        self.known.word_of(item)
+    }
+
+    #[inline]
+    fn evidence_of_look(&self) -> u64 {
+        match self.has_one_word() && self.n_items > 0 {
+            true => self.known.word_of(0),
+            false => 0,
+        }
+    }
+
+    fn n_operations(&self) -> u64 {
+        self.n_operations
+    }
+
+    fn account(&self) -> Result<Account> {
+        let words = self.memory.read(self.regions.words)?;
+        let claimed = (0..self.n_items).map(|item| {
+            let (index, bit) = place(item);
+            words[index] & bit != 0
+        });
+        let claimed = claimed.collect();
+        Ok(Account {
+            claimed,
+            owners: None,
+        })
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.memory.clear()
+    }
+
+    fn forget(&mut self) {
+        self.known.clear();
+        self.handed = None;
+        self.all_claimed = self.n_items == 0;
+    }
+
+    fn engine(&self) -> &ProgressEngine<'_> {
+        &self.engine
+    }
+
+    fn close(self) -> Result<()> {
+        drop(self.engine); // before its window: its thread calls MPI
+        self.memory.close()
+    }
+}

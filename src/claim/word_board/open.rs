@@ -1,0 +1,182 @@
+//! Opening boards of bits.
+
+use super::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
+use crate::claim::Options;
+use crate::claim::known::{place, words_for};
+use crate::rma::{
+    Bits, Comm, Counter, ErrorKind, Homes, Layout, Rank, Region, Result, SharedWindow, Window,
+    library,
+};
+
+/// The counters of a board. The order is that of the ranks that hold them, where words are dealt.
+pub(super) const N_FULL_WORDS: usize = 0;
+pub(super) const N_CHUNKS: usize = 1;
+
+/// What lies in a board's memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Regions {
+    pub(super) words: Region<Bits>,
+    pub(super) counters: Region<Counter>,
+}
+
+impl<'mpi> BitBoard<'mpi> {
+    /// Opens a board of `n_items` free items on rank `home`. Collective.
+    ///
+    /// # Errors
+    /// As [`open_with`](BitBoard::open_with).
+    pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
+        Self::open_with(comm, home, n_items, &Options::default())
+    }
+
+    /// [`open`](BitBoard::open) with choices.
+    ///
+    /// Tries once on each rank whether bits that it sets are there afterwards: see [`ErrorKind::LostBits`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotEnoughMemory`] (on all ranks, before anything is allocated),
+    /// [`ErrorKind::LostBits`], what [`ProgressEngine::start`](crate::rma::ProgressEngine::start)
+    /// returns, or what MPI returns.
+    pub fn open_with(
+        comm: &Comm<'mpi>,
+        home: Rank,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
+        let (mut layout, regions) = lay_out(Layout::new(), n_items);
+        let trial_words = layout.region(words_for(comm.size() as usize));
+        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
+        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        try_setting_bits(comm, &window, trial_words)?;
+        Self::start(comm, window, regions, n_items, options)
+    }
+}
+
+impl<'mpi> SpreadBoard<'mpi> {
+    /// Opens a board of `n_items` free items, whose words are dealt over all ranks. Collective.
+    ///
+    /// # Errors
+    /// As [`open_with`](SpreadBoard::open_with).
+    pub fn open(comm: &Comm<'mpi>, n_items: usize) -> Result<Self> {
+        Self::open_with(comm, n_items, &Options::default())
+    }
+
+    /// [`open`](SpreadBoard::open) with choices. Each rank is home of its share, so a means of progress
+    /// is at work on all.
+    ///
+    /// # Errors
+    /// As [`BitBoard::open_with`].
+    pub fn open_with(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
+        let n_ranks = comm.size() as usize;
+        let (mut layout, regions) = lay_out(Layout::dealt(n_ranks), n_items);
+        let trial_words = layout.region(n_ranks);
+        options.assert_memory(comm, layout.bytes_on(true), n_items)?;
+        let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
+        try_setting_bits(comm, &window, trial_words)?;
+        Self::start(comm, window, regions, n_items, options)
+    }
+}
+
+impl<'mpi, H: Homes> WordBoard<'mpi, Window<'mpi, H>> {
+    fn start(
+        comm: &Comm<'mpi>,
+        window: Window<'mpi, H>,
+        regions: Regions,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
+        let mut board = Self::on(window, regions, n_items, comm, options);
+        if n_items > 0 {
+            let window = &board.memory;
+            let mut read = || window.fetch_or(regions.words, 0, 0).map(drop);
+            board.engine = options.start_engine(comm, &window.homes(), &mut read)?;
+        }
+        Ok(board)
+    }
+}
+
+impl<'mpi> SharedBoard<'mpi> {
+    /// Opens a board of `n_items` free items on rank `home`. Collective; all ranks on one node.
+    ///
+    /// # Errors
+    /// As [`open_with`](SharedBoard::open_with).
+    pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
+        Self::open_with(comm, home, n_items, &Options::default())
+    }
+
+    /// [`open`](SharedBoard::open) with choices, of which hints and progress are of no use here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SeveralNodes`], [`ErrorKind::NotEnoughMemory`] (on all ranks, before anything is
+    /// allocated), or what MPI returns.
+    pub fn open_with(
+        comm: &Comm<'mpi>,
+        home: Rank,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
+        let (layout, regions) = lay_out(Layout::new(), n_items);
+        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
+        let window = SharedWindow::open(comm, home, &layout)?;
+        Ok(Self::on(window, regions, n_items, comm, options))
+    }
+}
+
+fn lay_out(mut layout: Layout, n_items: usize) -> (Layout, Regions) {
+    let words = layout.region(words_for(n_items));
+    layout.on_next_cache_line(); // claims of the last words do not slow the counters
+    let counters = layout.region(2);
+    (layout, Regions { words, counters })
+}
+
+/// Sets bits from each rank, and reads them back, so that a library that loses bits is found before it
+/// matters. Open MPI 5.0.11 does over TCP: the code on the target was compiled wrongly. Collective.
+pub(in crate::claim) fn try_setting_bits<H: Homes>(
+    comm: &Comm<'_>,
+    window: &Window<'_, H>,
+    trial_words: Region<Bits>,
+) -> Result<()> {
+    let (rank, n_ranks) = (comm.rank() as usize, comm.size() as usize);
+    let trials = if window.homes().n_ranks() == 1 {
+        let (index, bit) = place(rank);
+        [(index, bit); 2]
+    } else {
+        // On the next rank and on one that is far, one of which is on another node if there are several.
+        [
+            ((rank + 1) % n_ranks, 1),
+            ((rank + n_ranks / 2) % n_ranks, 2),
+        ]
+    };
+    let mut is_lost = false;
+    for (index, bit) in trials {
+        window.fetch_or(trial_words, index, bit)?;
+        is_lost |= window.fetch_or(trial_words, index, 0)? & bit == 0;
+    }
+    let (index, bit) = place(rank);
+    let mut lost = vec![0; words_for(n_ranks)];
+    lost[index] = if is_lost { bit } else { 0 };
+    let mut all_lost = vec![0; lost.len()];
+    comm.allreduce_or(&lost, &mut all_lost)?;
+    let first = (0..comm.size()).find(|&rank| {
+        let (index, bit) = place(rank as usize);
+        all_lost[index] & bit != 0
+    });
+    match first {
+        None => Ok(()),
+        Some(rank) => Err(ErrorKind::LostBits {
+            library: library()?.to_string(),
+            rank,
+        }
+        .into()),
+    }
+}
+
+impl<M: Memory> WordBoard<'_, M> {
+    /// The rank whose memory holds the bit of `item`.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    pub fn rank_of(&self, item: usize) -> Rank {
+        crate::claim::known::assert_item(item, self.n_items);
+        self.memory.rank_of(place(item).0)
+    }
+}

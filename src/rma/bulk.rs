@@ -1,0 +1,287 @@
+//! Operations on many words: pipelined atomics, runs of words, reading and clearing at rest.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_int;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use mpi::ffi;
+
+use super::comm::Rank;
+use super::error::{Result, check, int_count};
+use super::homes::Homes;
+use super::layout::{Bits, Kind, Region};
+use super::window::Window;
+
+/// How many words one [`or_run`](Window::or_run) operates on at most.
+pub const RUN_WORDS: usize = 4096;
+
+/// A fetch-and-or of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OrOperation {
+    /// The word.
+    pub index: usize,
+    /// The bits to be set; afterwards the word as it was before.
+    pub bits: u64,
+}
+
+/// Operands and results of a run of words, at least 64 KiB; each board that wants one has its own.
+#[derive(Debug)]
+pub struct RunBuffer {
+    words: NonNull<RunWords>,
+    /// Whether MPI may still write here: then it is leaked.
+    in_flight: bool,
+}
+
+#[derive(Debug)]
+struct RunWords {
+    operands: UnsafeCell<[u64; RUN_WORDS]>,
+    results: UnsafeCell<[u64; RUN_WORDS]>,
+    /// Where results are put into the order of words, if several ranks hold them.
+    ordered: [u64; RUN_WORDS],
+}
+
+impl Default for RunBuffer {
+    fn default() -> Self {
+        let words = Box::new(RunWords {
+            operands: UnsafeCell::new([u64::MAX; RUN_WORDS]),
+            results: UnsafeCell::new([0; RUN_WORDS]),
+            ordered: [0; RUN_WORDS],
+        });
+        RunBuffer {
+            words: NonNull::from(Box::leak(words)),
+            in_flight: false,
+        }
+    }
+}
+
+impl RunBuffer {
+    /// The results of the last run, of `n_words`, as they were left.
+    ///
+    /// # Panics
+    /// If it was shorter than that can be, or failed.
+    pub fn words(&mut self, n_words: usize) -> &mut [u64] {
+        &mut self.results()[..n_words]
+    }
+
+    /// Where results go.
+    ///
+    /// Panics if an operation on the buffer failed.
+    pub(super) fn results(&mut self) -> &mut [u64] {
+        assert!(!self.in_flight, "an operation on this buffer failed");
+        // SAFETY: live until `self` is dropped, borrowed uniquely, and nothing is in flight.
+        unsafe { self.words.as_mut() }.results.get_mut()
+    }
+}
+
+impl Drop for RunBuffer {
+    fn drop(&mut self) {
+        if !self.in_flight {
+            // SAFETY: from `Box::leak` in `default`, freed here alone, and nothing is in flight.
+            drop(unsafe { Box::from_raw(self.words.as_ptr()) });
+        }
+    }
+}
+
+impl<H: Homes> Window<'_, H> {
+    /// Does all of `operations`, in no order among them, with one flush a rank for as many as
+    /// [`PIPELINE_DEPTH`](super::PIPELINE_DEPTH): over a network they take little more than one round
+    /// trip together. Each leaves the word as it was before where its bits were.
+    /// `MPI_Fetch_and_op(MPI_BOR)`, `MPI_Win_flush` or `MPI_Win_flush_all`.
+    ///
+    /// # Errors
+    /// What MPI returns; which of the operations took place is unknown then.
+    ///
+    /// # Panics
+    /// If a word is outside the region, or the region is another window's.
+    pub fn fetch_or_pipelined(
+        &self,
+        region: Region<Bits>,
+        operations: &mut [OrOperation],
+    ) -> Result<()> {
+        for batch in operations.chunks_mut(super::PIPELINE_DEPTH) {
+            for (slot, operation) in batch.iter().enumerate() {
+                let place = self.locate(&region, operation.index);
+                self.start_fetch_and_op(slot, place, operation.bits, self.handles().or)?;
+            }
+            self.flush_homes()?; // MPI semantics: all results have landed
+            for (slot, operation) in batch.iter_mut().enumerate() {
+                operation.bits = self.fetched(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets all bits of the words `run`, but only `first_bits` of the first and `last_bits` of the last
+    /// (both, where there is one word), each word atomically. Returns the words as they were before.
+    /// `MPI_Get_accumulate(MPI_BOR)` on each rank that holds some of them (MPI-4.1 §12.3.4), one flush.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// If the run is empty, longer than [`RUN_WORDS`] or not within the region, or the region is another
+    /// window's.
+    pub fn or_run<'buffer>(
+        &self,
+        region: Region<Bits>,
+        run: Range<usize>,
+        (first_bits, last_bits): (u64, u64),
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<&'buffer mut [u64]> {
+        let n_words = run.len();
+        assert!(
+            (1..=RUN_WORDS).contains(&n_words),
+            "a run of {n_words} words"
+        );
+        region.assert_word(run.end - 1);
+        assert!(!buffer.in_flight, "an operation on this buffer failed");
+        // SAFETY: live until `buffer` is dropped, borrowed uniquely. Nothing is in flight: each call
+        // completes before it returns, or leaves the buffer marked, and a marked one is refused above.
+        let words = unsafe { buffer.words.as_mut() };
+        let n_ranks = self.homes().n_ranks().min(n_words);
+        // The words of a rank lie one behind the other, in operands and results as in its memory.
+        let slot_of = |i: usize| {
+            let (rank, nth) = (i % n_ranks, i / n_ranks);
+            let longer = n_words % n_ranks; // so many ranks have one word more
+            rank * (n_words / n_ranks) + rank.min(longer) + nth
+        };
+        let operands = words.operands.get_mut();
+        operands[slot_of(0)] &= first_bits;
+        operands[slot_of(n_words - 1)] &= last_bits;
+        buffer.in_flight = true;
+        for i in 0..n_ranks {
+            let count = (n_words - i).div_ceil(n_ranks);
+            let (target, local) = self.homes().place(run.start + i);
+            let displacement = region.displacement_of_run(local, count, self.n_bytes());
+            let count = count as c_int;
+            let slot = slot_of(i);
+            // SAFETY: `count` words from `slot` on lie within both buffers, which live until the flush
+            // (`in_flight` leaks them if that fails), are apart from each other and untouched meanwhile;
+            // the target range lies within the window (`displacement_of_run`); the epoch is open.
+            let code = unsafe {
+                ffi::MPI_Get_accumulate(
+                    words.operands.get().cast::<u64>().add(slot).cast(),
+                    count,
+                    self.handles().u64,
+                    words.results.get().cast::<u64>().add(slot).cast(),
+                    count,
+                    self.handles().u64,
+                    target,
+                    displacement as ffi::MPI_Aint,
+                    count,
+                    self.handles().u64,
+                    self.handles().or,
+                    self.raw(),
+                )
+            };
+            check("MPI_Get_accumulate", code)?;
+        }
+        self.flush_homes()?; // MPI semantics: all results have landed
+        buffer.in_flight = false;
+        let operands = words.operands.get_mut();
+        operands[slot_of(0)] = u64::MAX;
+        operands[slot_of(n_words - 1)] = u64::MAX;
+        let results = &mut words.results.get_mut()[..n_words];
+        if n_ranks > 1 {
+            let ordered = &mut words.ordered[..n_words];
+            for (i, word) in ordered.iter_mut().enumerate() {
+                *word = results[slot_of(i)];
+            }
+            results.copy_from_slice(ordered);
+        }
+        Ok(results)
+    }
+
+    /// Sets every word on every rank to zero, complete there on return. Not atomic: no other operation
+    /// may be in flight, which is for the caller to synchronise.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn clear(&self) -> Result<()> {
+        (0..self.homes().n_ranks()).try_for_each(|i| self.clear_on(self.homes().rank(i)))
+    }
+
+    /// [`clear`](Window::clear) of what one rank holds.
+    pub(super) fn clear_on(&self, target: Rank) -> Result<()> {
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        for start in (0..self.n_bytes()).step_by(ZEROS.len()) {
+            let len = ZEROS.len().min(self.n_bytes() - start);
+            let count = int_count("number of bytes to put", len)?;
+            // SAFETY: the origin is static, so it outlives the operation in any case; the target
+            // range lies within the `n_bytes` that each rank allocated that holds words.
+            let code = unsafe {
+                ffi::MPI_Put(
+                    ZEROS.as_ptr().cast(),
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    target,
+                    start as ffi::MPI_Aint,
+                    count,
+                    ffi::RSMPI_UINT8_T,
+                    self.raw(),
+                )
+            };
+            check("MPI_Put", code)?;
+        }
+        self.flush(target) // MPI semantics: complete at the target, so that a barrier may follow
+    }
+
+    /// Copies all words of `region`. Not atomic (`MPI_Get`): exact where no operation is in flight,
+    /// which is for the caller to synchronise.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn read<K: Kind>(&self, region: Region<K>) -> Result<Vec<K::Word>> {
+        let mut words = vec![K::Word::default(); region.n_words()];
+        let n_ranks = self.homes().n_ranks();
+        for i in 0..n_ranks.min(region.n_words()) {
+            let count = (region.n_words() - i).div_ceil(n_ranks);
+            let of_rank = self.read_run(&region, i, count)?;
+            for (nth, word) in of_rank.into_iter().enumerate() {
+                words[i + nth * n_ranks] = word;
+            }
+        }
+        Ok(words)
+    }
+
+    /// The first `count` words of `region` that the `i`-th rank holds.
+    fn read_run<K: Kind>(
+        &self,
+        region: &Region<K>,
+        i: usize,
+        count: usize,
+    ) -> Result<Vec<K::Word>> {
+        const PIECE_WORDS: usize = 1 << 20;
+        let target = self.homes().rank(i);
+        let mut words = vec![K::Word::default(); count];
+        let complete = (0..count).step_by(PIECE_WORDS).try_for_each(|start| {
+            let n_words = PIECE_WORDS.min(count - start);
+            let displacement = region.displacement_of_run(start, n_words, self.n_bytes());
+            let n_bytes = int_count("number of bytes to get", n_words * size_of::<K::Word>())?;
+            // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
+            // within the window (`displacement_of_run`). Where not all is complete, `words` is leaked
+            // below.
+            let code = unsafe {
+                ffi::MPI_Get(
+                    words.as_mut_ptr().add(start).cast(),
+                    n_bytes,
+                    ffi::RSMPI_UINT8_T,
+                    target,
+                    displacement as ffi::MPI_Aint,
+                    n_bytes,
+                    ffi::RSMPI_UINT8_T,
+                    self.raw(),
+                )
+            };
+            check("MPI_Get", code)
+        });
+        match complete.and_then(|()| self.flush(target)) {
+            Ok(()) => Ok(words),
+            Err(error) => {
+                std::mem::forget(words); // MPI may still write to it
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Claims in numbers: words, pipelines and chunks, mixed with claims of single items, and still each
+//! item is won exactly once.
+
+use std::num::NonZeroUsize;
+
+use onesided::claim::{
+    BitBoard, Board, Claim, Memory, Options, Remember, Schedule, SharedBoard, SlotBoard,
+    SpreadBoard, WordBoard,
+};
+use onesided::rma::{Comm, Result};
+
+use crate::harness::{Body, crawls};
+use crate::windows::gather_numbers;
+
+pub const BODIES: &[Body] = &[
+    Body {
+        name: "numbers::bits::chunks_hand_out_every_item_once",
+        run: |comm| chunks(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::chunks_hand_out_every_item_once",
+        run: |comm| chunks(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::chunks_hand_out_every_item_once",
+        run: |comm| {
+            chunks(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
+        name: "numbers::bits::all_ways_at_once",
+        run: |comm| mixed(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::all_ways_at_once",
+        run: |comm| mixed(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::all_ways_at_once",
+        run: |comm| {
+            mixed(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
+        name: "numbers::bits::pipelined_claims",
+        run: |comm| pipelined(comm, BitBoard::open(comm, 0, 1000).unwrap()),
+    },
+    Body {
+        name: "numbers::spread_bits::pipelined_claims",
+        run: |comm| pipelined(comm, SpreadBoard::open(comm, 1000).unwrap()),
+    },
+    Body {
+        name: "numbers::slots::pipelined_claims",
+        run: |comm| pipelined(comm, SlotBoard::open(comm, 0, 1000).unwrap()),
+    },
+    Body {
+        name: "numbers::spread_slots::pipelined_claims",
+        run: |comm| {
+            let board = SlotBoard::open_spread(comm, 1000, &Options::default());
+            pipelined(comm, board.unwrap());
+        },
+    },
+    Body {
+        name: "numbers::the_last_rank_to_fill_a_word_counts_it",
+        run: words,
+    },
+];
+
+fn schedules() -> [Schedule; 3] {
+    let items = |n| NonZeroUsize::new(n).unwrap();
+    [
+        Schedule::Fixed { items: items(100) },
+        Schedule::Guided { at_least: items(1) },
+        Schedule::Factoring { at_least: items(7) },
+    ]
+}
+
+/// All that the ranks won, sorted, is `0..n_items`, and each rank learns that all is claimed.
+fn assert_all_won_once(comm: &Comm<'_>, board: &mut impl Board, won: &[u64]) {
+    comm.barrier().unwrap();
+    board.look().unwrap();
+    assert!(board.all_known_claimed(), "everything was counted");
+    assert_eq!(
+        board.account().unwrap().claimed,
+        vec![true; board.n_items()]
+    );
+    if let Some(mut all) = gather_numbers(comm, won) {
+        all.sort_unstable();
+        assert_eq!(all, (0..board.n_items() as u64).collect::<Vec<_>>());
+    }
+}
+
+fn chunks<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    // Larger than what one run of words holds.
+    let large = if crawls(comm) { 5000 } else { 600_001 };
+    for schedule in schedules() {
+        for (n_items, remember) in [
+            (0, Remember::Claimed),
+            (1, Remember::Claimed),
+            (64, Remember::Nothing),
+            (1000, Remember::Claimed),
+            (large, Remember::Nothing),
+        ] {
+            let options = Options {
+                schedule,
+                remember,
+                ..Options::default()
+            };
+            let mut board = open(n_items, &options).unwrap();
+            let mut won = Vec::new();
+            while let Some(items) = board.claim_next().unwrap() {
+                assert!(!items.is_empty(), "nobody claims but in chunks");
+                let before = won.len();
+                won.extend(items.iter().map(|item| item as u64));
+                assert_eq!(won.len() - before, items.len());
+            }
+            assert!((0..n_items).all(|item| board.is_known_claimed(item)));
+            assert!(
+                board.claim_next().unwrap().is_none(),
+                "and nothing after the end"
+            );
+            assert_all_won_once(comm, &mut board, &won);
+            board.close().unwrap();
+        }
+    }
+}
+
+/// Each rank claims in another way, all at the same time.
+fn mixed<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    let n_items = if crawls(comm) { 700 } else { 20_000 };
+    for (round, schedule) in schedules().into_iter().enumerate() {
+        let options = Options {
+            schedule,
+            ..Options::default()
+        };
+        let mut board = open(n_items, &options).unwrap();
+        let mut won: Vec<u64> = Vec::new();
+        let win = |won: &mut Vec<u64>, items: &[usize], claims: &[Claim]| {
+            let of_won = items.iter().zip(claims).filter(|(_, claim)| claim.is_won());
+            won.extend(of_won.map(|(&item, _)| item as u64));
+        };
+        // In steps of a prime, so that every rank is everywhere at all times.
+        let order = (0..n_items).map(|i| (i * 7919 + round) % n_items);
+        match (comm.rank() as usize + round) % 4 {
+            0 => {
+                while let Some(items) = board.claim_next().unwrap() {
+                    won.extend(items.iter().map(|item| item as u64));
+                }
+            }
+            1 => {
+                for item in order {
+                    win(&mut won, &[item], &[board.claim(item).unwrap()]);
+                }
+            }
+            2 => {
+                let items: Vec<usize> = order.collect();
+                for items in items.chunks(200) {
+                    let mut claims = vec![Claim::Won; items.len()];
+                    board.claim_many(items, &mut claims).unwrap();
+                    win(&mut won, items, &claims);
+                }
+            }
+            _ => {
+                for i in 0..board.n_words() {
+                    let word = (i * 31 + round) % board.n_words();
+                    won.extend(
+                        board
+                            .claim_word(word)
+                            .unwrap()
+                            .iter()
+                            .map(|item| item as u64),
+                    );
+                }
+            }
+        }
+        // Whoever claimed in chunks saw only what was left; the rest of the words is for all.
+        for item in 0..n_items {
+            if board.claim(item).unwrap().is_won() {
+                won.push(item as u64);
+            }
+        }
+        assert_all_won_once(comm, &mut board, &won);
+        board.close().unwrap();
+    }
+}
+
+fn pipelined(comm: &Comm<'_>, mut board: impl Board) {
+    let n_items = board.n_items();
+    // Twice each, neighbours and strangers, from another place on each rank.
+    let first = n_items * comm.rank() as usize / comm.size() as usize;
+    let items: Vec<usize> = (0..2 * n_items)
+        .map(|i| (first + i / 2 * 17 + i % 2 * (i % 4) * 64) % n_items)
+        .chain(0..n_items)
+        .chain([5, 5, 70, 5])
+        .collect();
+    let mut claims = vec![Claim::Won; items.len()];
+    let operations = board.n_operations();
+    board.claim_many(&items, &mut claims).unwrap();
+    assert!(board.n_operations() > operations);
+    assert_eq!(
+        claims[claims.len() - 4..]
+            .iter()
+            .filter(|claim| claim.is_won())
+            .count(),
+        0
+    );
+    let won = items
+        .iter()
+        .zip(&claims)
+        .filter(|(_, claim)| claim.is_won());
+    let won: Vec<u64> = won.map(|(&item, _)| item as u64).collect();
+    assert!((0..n_items).all(|item| board.is_known_claimed(item)));
+    assert_all_won_once(comm, &mut board, &won);
+    board.close().unwrap();
+}
+
+/// Words of 64 items, of which each rank has claimed one before somebody takes the rest.
+fn words(comm: &Comm<'_>) {
+    let n_ranks = comm.size() as usize;
+    let mut board = BitBoard::open(comm, 0, 64 * 3 + 10).unwrap();
+    let mut won: Vec<u64> = Vec::new();
+    for word in 0..board.n_words() {
+        let item = word * 64 + comm.rank() as usize;
+        assert!(board.claim(item).unwrap().is_won());
+        won.push(item as u64);
+    }
+    comm.barrier().unwrap();
+    for word in 0..board.n_words() {
+        let n_in_word = 64.min(board.n_items() - word * 64);
+        let items = board.claim_word(word).unwrap();
+        assert!(
+            items.len() == n_in_word - n_ranks || items.is_empty(),
+            "all or none"
+        );
+        won.extend(items.iter().map(|item| item as u64));
+        assert!(board.is_known_claimed(word * 64 + n_in_word - 1));
+    }
+    assert_all_won_once(comm, &mut board, &won);
+    board.close().unwrap();
+}
