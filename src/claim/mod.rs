@@ -43,6 +43,7 @@
 
 mod known;
 mod options;
+mod permutation;
 mod schedule;
 mod slot_board;
 mod won;
@@ -50,6 +51,7 @@ mod word_board;
 
 pub use known::Remember;
 pub use options::Options;
+pub use permutation::Permutation;
 pub use schedule::{Chunks, Schedule};
 pub use slot_board::SlotBoard;
 pub use won::Won;
