@@ -66,8 +66,9 @@ pub(super) struct Analysis<'run, S> {
 
 impl<'run, S: Stream> Analysis<'run, S> {
     fn new(run: &'run RunInfo, ranks: Vec<Rank<S>>) -> Self {
-        let method = match run.claim_with.as_deref() {
-            Some("compare-and-swap") => Method::CompareAndSwap,
+        let method = match (run.guess.as_deref(), run.claim_with.as_deref()) {
+            (Some("ticket"), _) => Method::Ticket,
+            (_, Some("compare-and-swap")) => Method::CompareAndSwap,
             _ => Method::FetchAndOp,
         };
         let one_sided = run.version == Version::Rma;
@@ -98,6 +99,10 @@ impl<'run, S: Stream> Analysis<'run, S> {
         for index in 0..self.ranks.len() {
             while let Some(record) = self.ranks[index].next_operation(game) {
                 let rank = &mut self.ranks[index];
+                if record.outcome == Outcome::Skipped {
+                    rank.count(&record, 0);
+                    continue;
+                }
                 let (begin, end) = (
                     rank.reading.moment(record.begin_ns),
                     rank.reading.moment(record.end_ns),

@@ -154,6 +154,9 @@ fn setup(run: &RunInfo) -> Setup {
     Setup {
         version: Some(run.version),
         claim_with: run.claim_with.clone(),
+        guess: run.guess.clone(),
+        skip_known: run.skip_known,
+        spread: run.spread,
         ranks: run.ranks,
         hosts: Some(run.n_hosts() as u32),
         digits: Some(run.digits),

@@ -26,6 +26,15 @@ pub struct Setup {
     pub version: Option<Version>,
     /// How digits were claimed (one-sided).
     pub claim_with: Option<String>,
+    /// How digits were guessed, where not uniformly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guess: Option<String>,
+    /// Whether a guess that was known to be lost cost no operation.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip_known: bool,
+    /// Whether the claims were spread over all ranks' memory.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
     /// Number of ranks.
     pub ranks: u32,
     /// Number of hosts.
@@ -44,6 +53,43 @@ pub struct Setup {
     pub progress: Option<String>,
     /// Number of nodes: ranks of one node share memory.
     pub nodes: Option<u32>,
+}
+
+impl Setup {
+    /// How digits were claimed and guessed, in words.
+    pub fn claiming(&self) -> Option<String> {
+        claiming(
+            self.claim_with.as_deref(),
+            self.guess.as_deref(),
+            self.skip_known,
+            self.spread,
+        )
+    }
+}
+
+/// How digits were claimed and guessed, in words: `fetch-and-op spread over all ranks, unclaimed digits
+/// guessed`. `None` where it was done as in the original.
+pub fn claiming(
+    claim_with: Option<&str>,
+    guess: Option<&str>,
+    skip_known: bool,
+    spread: bool,
+) -> Option<String> {
+    let mut parts = Vec::new();
+    match (claim_with, spread) {
+        (Some(method), true) => parts.push(format!("{method} spread over all ranks")),
+        (Some(method), false) => parts.push(method.to_owned()),
+        (None, _) => {}
+    }
+    match guess {
+        Some("ticket") => parts.push("digits dealt by ticket".into()),
+        Some(guess) => parts.push(format!("{guess} digits guessed")),
+        None => {}
+    }
+    if skip_known {
+        parts.push("known ones skipped".into());
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What one rank did. Times in nanoseconds, sums over all games; `useful + wait + operation + tracer +

@@ -28,7 +28,7 @@ pub use compare::{Extremes, Part, Waterfall, differences};
 pub use expression::{Expression, Name, ParseError};
 pub use findings::{
     DoubleScore, Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup,
-    Source, Stalls,
+    Source, Stalls, claiming,
 };
 pub use group::{Group, GroupSpread, Row, rows as group_rows};
 pub use latency::{Histogram, Latency};

@@ -3,7 +3,8 @@
 //! Fetch-and-op on one word: the words that claims saw, each with its own bit, must be a chain of
 //! supersets. A claim that saw less happened before one that saw more, so it must not have begun after
 //! that one had ended. Compare-and-swap: whoever lost an item names its owner, who must have won it,
-//! and must not have begun after the loser had ended.
+//! and must not have begun after the loser had ended. Tickets: no number is drawn twice, and a lower one
+//! was not asked for after a higher one had been drawn.
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,8 @@ pub enum Method {
     FetchAndOp,
     /// `MPI_Compare_and_swap` on a slot a digit.
     CompareAndSwap,
+    /// Tickets from a counter.
+    Ticket,
 }
 
 /// Checks claims game by game. Memory is bounded by the digits of a game, and work by its claims.
@@ -110,6 +113,7 @@ impl OrderCheck {
         let n_words = match method {
             Method::FetchAndOp => (n_digits as usize).div_ceil(64),
             Method::CompareAndSwap => 0,
+            Method::Ticket => 1, // whose levels are the numbers
         };
         let per_digit = n_digits as usize + 1;
         OrderCheck {
@@ -121,7 +125,7 @@ impl OrderCheck {
             first_loser: vec![
                 None;
                 match method {
-                    Method::FetchAndOp => 0,
+                    Method::FetchAndOp | Method::Ticket => 0,
                     Method::CompareAndSwap => per_digit,
                 }
             ],
@@ -148,6 +152,7 @@ impl OrderCheck {
         }
         match self.method {
             Method::FetchAndOp => self.see(game, claim),
+            Method::Ticket => self.draw(game, claim),
             Method::CompareAndSwap if claim.won || digit == 0 => {}
             Method::CompareAndSwap => match self.first_loser.get_mut(digit) {
                 Some(Some(first)) if first.end_ns <= claim.end_ns && first.word == claim.word => {}
@@ -219,6 +224,35 @@ impl OrderCheck {
         }
     }
 
+    /// Ticket: files a draw under its number.
+    fn draw(&mut self, game: u32, claim: Witness) {
+        /// Numbers beyond the digits are drawn once by each rank, to learn that there are no more.
+        const MOST_RANKS: usize = 1_000_000;
+        let n_digits = self.winners.len() - 1;
+        let number = usize::try_from(claim.word).unwrap_or(usize::MAX);
+        let is_digit = (1..=n_digits).contains(&number);
+        if number == 0 || number > n_digits + MOST_RANKS || is_digit != claim.won {
+            let what = "a ticket has a number that there is not, or won where there was nothing";
+            return self.violate(game, what.into(), &[claim]);
+        }
+        let word = &mut self.words[0];
+        if word.levels.len() <= number {
+            word.levels.resize(number + 1, None);
+        }
+        if !word.is_touched {
+            word.is_touched = true;
+            self.touched.words.push(0);
+        }
+        let level = Level {
+            first_to_end: claim,
+            last_to_begin: claim,
+        };
+        if let Some(other) = word.levels[number].replace(level) {
+            let what = "two draws have the same ticket";
+            self.violate(game, what.into(), &[other.first_to_end, claim]);
+        }
+    }
+
     /// Ends `game`: checks it and forgets it. `complete`: all claims of all ranks were added.
     pub fn end_game(&mut self, game: u32, complete: bool) {
         let mut touched = std::mem::take(&mut self.touched);
@@ -248,12 +282,18 @@ impl OrderCheck {
                 continue;
             };
             let seen = level.first_to_end;
-            if let Some(less) = below.filter(|less| less.word & !seen.word != 0) {
+            let is_ticket = self.method == Method::Ticket;
+            if let Some(less) = below.filter(|less| !is_ticket && less.word & !seen.word != 0) {
                 let what = "two claims saw words of which neither holds the other";
                 self.violate(game, what.into(), &[less, seen]);
             }
             if let Some(less) = latest.filter(|less| began_after_end_of(less, &seen)) {
-                let what = "a claim saw less than one that had ended before it began";
+                let what = match is_ticket {
+                    true => {
+                        "a ticket is lower than one that had been drawn before it was asked for"
+                    }
+                    false => "a claim saw less than one that had ended before it began",
+                };
                 self.violate(game, what.into(), &[seen, less]);
             }
             if latest.is_none_or(|less| level.last_to_begin.begin_ns > less.begin_ns) {
@@ -261,7 +301,7 @@ impl OrderCheck {
             }
             below = Some(seen);
         }
-        if let Some(top) = below.filter(|_| complete) {
+        if let Some(top) = below.filter(|_| complete && self.method == Method::FetchAndOp) {
             let unowned = (0..64).map(|bit| index * 64 + bit + 1).find(|&digit| {
                 top.word >> ((digit - 1) % 64) & 1 == 1
                     && self.winners.get(digit).is_none_or(Option::is_none)

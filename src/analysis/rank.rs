@@ -155,7 +155,7 @@ impl<S: Stream> Rank<S> {
         self.sums.wait_ns += wait_ns;
         self.sums.operation_ns += operation_ns;
         self.sums.tracer_ns += tracer_ns;
-        self.game.operations += 1;
+        self.game.operations += u64::from(record.outcome != Outcome::Skipped);
         if record.outcome != Outcome::Announced {
             self.game.guesses += 1;
         }

@@ -70,6 +70,9 @@ pub fn of_summary(run: &RunSummary) -> Findings {
         setup: Setup {
             version: Some(run.version),
             claim_with: run.claim_with.clone(),
+            guess: run.guess.clone(),
+            skip_known: run.skip_known,
+            spread: run.spread,
             ranks: run.ranks,
             hosts: Some(hosts.len() as u32),
             digits: Some(run.digits),
@@ -149,6 +152,9 @@ fn nothing(source: Source) -> Findings {
         setup: Setup {
             version: None,
             claim_with: None,
+            guess: None,
+            skip_known: false,
+            spread: false,
             ranks: 0,
             hosts: None,
             digits: None,

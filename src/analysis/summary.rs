@@ -23,6 +23,15 @@ pub struct RunSummary {
     pub version: Version,
     /// How digits were claimed; `None` for the collective version.
     pub claim_with: Option<String>,
+    /// How digits were guessed, where not uniformly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guess: Option<String>,
+    /// Whether a guess that was known to be lost cost no operation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_known: bool,
+    /// Whether the claims were spread over all ranks' memory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
     /// Number of ranks.
     pub ranks: u32,
     /// Digits were `1..=digits`.
@@ -162,6 +171,9 @@ pub(crate) mod tests {
             onesided: "0.1.0".into(),
             version,
             claim_with: (!collective).then(|| "fetch-and-op".into()),
+            guess: None,
+            skip_known: false,
+            spread: false,
             ranks: 2,
             digits: 9,
             games: 1,

@@ -41,6 +41,8 @@ pub(super) struct Known {
     /// nothing is to be remembered.
     claimed: Vec<u64>,
     n_items: usize,
+    /// How many words are not known to be full.
+    n_not_full: usize,
 }
 
 /// Panics unless there is such an item.
@@ -64,6 +66,7 @@ impl Known {
                 Remember::Nothing => Vec::new(),
             },
             n_items,
+            n_not_full: words_for(n_items),
         };
         known.mark_the_end();
         known
@@ -98,8 +101,15 @@ impl Known {
         let after = before | claimed;
         if after != before {
             *word = after;
+            self.n_not_full -= usize::from(after == u64::MAX);
         }
         after == u64::MAX
+    }
+
+    /// Whether all items are known to be claimed.
+    #[inline(always)]
+    pub(super) fn all(&self) -> bool {
+        self.n_not_full == 0
     }
 
     pub(super) fn clear(&mut self) {
@@ -108,6 +118,7 @@ impl Known {
             0..LARGE_WORDS => self.claimed.fill(0),
             n_words => self.claimed = vec![0; n_words], // pages given back, and taken when needed
         }
+        self.n_not_full = words_for(self.n_items);
         self.mark_the_end();
     }
 
@@ -140,6 +151,7 @@ mod tests {
                 let full = known.learn(word, bit);
                 let last = n_items.min((word + 1) * WORD_BITS);
                 prop_assert_eq!(full, naive[word * WORD_BITS..last].iter().all(|&claimed| claimed));
+                prop_assert_eq!(known.all(), naive.iter().all(|&claimed| claimed));
             }
             let n_known = known.word_of(n_items - 1).count_ones() as usize;
             let last_word = (n_items - 1) / WORD_BITS * WORD_BITS;

@@ -41,19 +41,25 @@
 //! # Ok::<(), onesided::rma::Error>(())
 //! ```
 
+mod blackboard;
 mod known;
 mod options;
 mod permutation;
 mod schedule;
 mod slot_board;
+mod tickets;
+mod unclaimed;
 mod won;
 mod word_board;
 
+pub use blackboard::{Best, Blackboard, MAX_VALUE, Objective};
 pub use known::Remember;
 pub use options::Options;
 pub use permutation::Permutation;
 pub use schedule::{Chunks, Schedule};
 pub use slot_board::SlotBoard;
+pub use tickets::{SharedTickets, Tickets};
+pub use unclaimed::UnclaimedPicker;
 pub use won::Won;
 pub use word_board::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 

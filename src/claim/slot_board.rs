@@ -181,7 +181,7 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
 
     #[inline]
     fn all_known_claimed(&self) -> bool {
-        self.all_claimed
+        self.all_claimed || self.known.all()
     }
 
     #[inline]

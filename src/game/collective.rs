@@ -58,6 +58,11 @@ impl Referee for Collective<'_, '_> {
         Ok(())
     }
 
+    #[inline]
+    fn is_known_claimed(&self, digit: u32) -> bool {
+        self.known[(digit / 64) as usize] >> (digit % 64) & 1 == 1
+    }
+
     fn submit(&mut self, digit: u32) -> Result<Verdict> {
         let (word, bit) = ((digit / 64) as usize, 1u64 << (digit % 64));
         self.synchronise()?;

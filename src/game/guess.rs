@@ -3,6 +3,8 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
+use crate::claim::UnclaimedPicker;
+
 /// What a random stream is for. Streams of different purposes are independent, so how long a rank
 /// thinks has no influence on what it guesses.
 #[derive(Debug, Clone, Copy)]
@@ -36,27 +38,52 @@ pub(super) fn stream(seed: u64, rank: u32, game: u64, purpose: Purpose) -> ChaCh
     rng
 }
 
-/// Guesses digits uniformly from `0..=n_digits`; 0 counts as claimed from the start, as in the
-/// original.
+/// Which digits a rank guesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuessBy {
+    /// Uniformly from `0..=n_digits`; 0 counts as claimed from the start, as in the original.
+    #[default]
+    Uniform,
+    /// Uniformly from the digits that this rank does not know to be claimed.
+    Unclaimed,
+}
+
+/// Guesses digits.
 #[derive(Debug)]
 pub struct Guesser {
     rng: ChaCha8Rng,
     n_digits: u32,
+    by: GuessBy,
+    picker: UnclaimedPicker,
 }
 
 impl Guesser {
     /// The guesser of `rank` in `game` under `seed`.
-    pub fn new(seed: u64, rank: u32, game: u64, n_digits: u32) -> Self {
+    pub fn new(seed: u64, rank: u32, game: u64, n_digits: u32, by: GuessBy) -> Self {
         Guesser {
             rng: stream(seed, rank, game, Purpose::Guess),
             n_digits,
+            by,
+            picker: UnclaimedPicker::new(),
         }
     }
 
-    /// The next guess, `0..=n_digits`.
-    #[inline]
-    pub fn guess(&mut self) -> u32 {
-        self.rng.random_range(0..=self.n_digits)
+    /// The next guess, `0..=n_digits`; `is_known` says of a digit from 1 on whether this rank knows that
+    /// it is claimed. 0 where it knows that of all.
+    #[inline(always)]
+    pub fn guess(&mut self, is_known: impl Fn(u32) -> bool) -> u32 {
+        match self.by {
+            GuessBy::Uniform => self.rng.random_range(0..=self.n_digits),
+            GuessBy::Unclaimed => self.guess_unclaimed(is_known),
+        }
+    }
+
+    #[inline(never)]
+    fn guess_unclaimed(&mut self, is_known: impl Fn(u32) -> bool) -> u32 {
+        let n_items = self.n_digits as usize;
+        let is_known = |item: usize| is_known(item as u32 + 1);
+        let item = self.picker.pick(n_items, is_known, &mut self.rng);
+        item.map_or(0, |item| item as u32 + 1)
     }
 }
 
@@ -65,8 +92,8 @@ mod tests {
     use super::*;
 
     fn first_guesses(seed: u64, rank: u32, game: u64) -> Vec<u32> {
-        let mut guesser = Guesser::new(seed, rank, game, 9);
-        (0..20).map(|_| guesser.guess()).collect()
+        let mut guesser = Guesser::new(seed, rank, game, 9, GuessBy::Uniform);
+        (0..20).map(|_| guesser.guess(|_| true)).collect()
     }
 
     #[test]
@@ -93,10 +120,10 @@ mod tests {
     #[test]
     fn every_digit_is_guessed_equally_often() {
         const N: u32 = 100_000;
-        let mut guesser = Guesser::new(5, 0, 0, 9);
+        let mut guesser = Guesser::new(5, 0, 0, 9, GuessBy::Uniform);
         let mut counts = [0u32; 10];
         for _ in 0..N {
-            counts[guesser.guess() as usize] += 1;
+            counts[guesser.guess(|_| true) as usize] += 1;
         }
         // Chi-square with 9 degrees of freedom: 27.9 is passed by chance once in 1,000 seeds, and
         // this seed is fixed.
@@ -106,5 +133,14 @@ mod tests {
             .map(|&c| (f64::from(c) - expected).powi(2) / expected)
             .sum();
         assert!(chi2 < 27.9, "chi-square {chi2}, counts {counts:?}");
+    }
+
+    #[test]
+    fn what_is_known_is_not_guessed_and_at_the_end_there_is_only_0() {
+        let mut guesser = Guesser::new(5, 0, 0, 9, GuessBy::Unclaimed);
+        for _ in 0..100 {
+            assert!([2, 5].contains(&guesser.guess(|digit| digit != 2 && digit != 5)));
+        }
+        assert_eq!(guesser.guess(|_| true), 0);
     }
 }

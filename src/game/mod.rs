@@ -3,17 +3,17 @@
 //! Every rank guesses digits, `0..=N`, until all of `1..=N` have been guessed by somebody; whoever
 //! guesses a digit first gets a point. What differs between the versions is the [`Referee`]:
 //! [`OneSided`] claims the digit on a board in the home rank's window, [`Collective`] keeps the
-//! original's allreduce on every guess. Loop, random streams and think times are shared, so the same
+//! original's allreduce on every guess, [`Ticketed`] deals out guesses of which none is lost. Loop, random streams and think times are shared, so the same
 //! seed makes every rank guess the same digits in the same order in both versions.
 //!
 //! ```no_run
 //! use onesided::claim::BitBoard;
-//! use onesided::game::{OneSided, Series, ThinkPlan};
+//! use onesided::game::{OneSided, Series};
 //! use onesided::rma::{Mpi, ThreadLevel};
 //!
 //! let mpi = Mpi::init(ThreadLevel::Funneled)?;
 //! let world = mpi.world()?;
-//! let series = Series { n_digits: 9, n_games: 100, seed: 1, think: ThinkPlan::default() };
+//! let series = Series { n_digits: 9, n_games: 100, seed: 1, ..Series::default() };
 //! let mut referee = OneSided::open(&world, 0, |comm| BitBoard::open(comm, 0, 9))?;
 //! if let Some(results) = series.play(&world, &mut referee, &mut ())? {
 //!     println!("rank 0 made {} guesses", results.per_rank[0].guesses);
@@ -32,17 +32,19 @@ mod play;
 mod referee;
 mod series;
 mod think;
+mod ticketed;
 
 pub use accounting::{Results, Sums};
 pub use announce::Announcer;
 pub use collective::Collective;
-pub use guess::{Guesser, draw_seed};
+pub use guess::{GuessBy, Guesser, draw_seed};
 pub use observer::{Observer, Operation, Recording};
 pub use one_sided::OneSided;
 pub use play::{Tally, play_game};
 pub use referee::{Referee, Verdict};
 pub use series::Series;
 pub use think::{MAX_THINK, Straggler, ThinkBy, ThinkPlan, ThinkTime, Thinker, parse_duration};
+pub use ticketed::Ticketed;
 
 use crate::rma;
 

@@ -17,6 +17,8 @@ use crate::trace::Kind;
 pub struct OneSided<B> {
     boards: [B; 2],
     is_home: bool,
+    /// Whether a guess that is known to be lost costs no operation.
+    skip_known: bool,
     game: Option<u64>,
     accounts: Vec<Account>,
 }
@@ -41,9 +43,15 @@ impl<B: Board> OneSided<B> {
         OneSided {
             boards,
             is_home: comm.rank() == home,
+            skip_known: false,
             game: None,
             accounts: Vec::new(),
         }
+    }
+
+    /// From now on a guess that is known to be lost costs no operation, or does again.
+    pub fn skip_known(&mut self, skip_known: bool) {
+        self.skip_known = skip_known;
     }
 
     /// What keeps claims moving while the home rank thinks.
@@ -117,7 +125,15 @@ impl<B: Board> Referee for OneSided<B> {
     }
 
     #[inline]
+    fn is_known_claimed(&self, digit: u32) -> bool {
+        self.board().is_known_claimed(digit as usize - 1)
+    }
+
+    #[inline]
     fn submit(&mut self, digit: u32) -> Result<Verdict> {
+        if self.skip_known && (digit == 0 || self.is_known_claimed(digit)) {
+            return Ok(Verdict::KnownLost);
+        }
         let board = self.board_mut();
         let Some(item) = (digit as usize).checked_sub(1) else {
             board.look()?; // 0 is claimed from the start; a guess of it still shows the board

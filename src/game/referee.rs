@@ -1,6 +1,6 @@
 //! Who says whether a guess scores.
 
-use super::{Result, Thinker};
+use super::{Guesser, Result, Thinker};
 use crate::claim::Account;
 use crate::trace::{Kind, Outcome};
 
@@ -11,6 +11,8 @@ pub enum Verdict {
     Won,
     /// The digit was claimed before, or is 0.
     Lost,
+    /// The same, and so well known to this rank that no operation was made.
+    KnownLost,
 }
 
 impl From<Verdict> for Outcome {
@@ -18,6 +20,7 @@ impl From<Verdict> for Outcome {
         match verdict {
             Verdict::Won => Outcome::Won,
             Verdict::Lost => Outcome::Lost,
+            Verdict::KnownLost => Outcome::Skipped,
         }
     }
 }
@@ -25,8 +28,9 @@ impl From<Verdict> for Outcome {
 /// Decides guesses: what differs between the versions of the game.
 ///
 /// The calls come in this order, on all ranks: for each game a barrier, then
-/// [`begin_game`](Referee::begin_game), then [`think`](Referee::think) and
-/// [`submit`](Referee::submit), and after each win [`announce`](Referee::announce), until [`all_claimed`](Referee::all_claimed).
+/// [`begin_game`](Referee::begin_game), then [`think`](Referee::think), [`draw`](Referee::draw) and
+/// [`submit`](Referee::submit), and after each win [`announce`](Referee::announce), until
+/// [`all_claimed`](Referee::all_claimed).
 pub trait Referee {
     /// What a submission is in a trace.
     const OPERATION: Kind;
@@ -48,7 +52,20 @@ pub trait Referee {
         Ok(())
     }
 
-    /// Decides the guess `digit` (0 ..= number of digits).
+    /// The next guess of this rank: the guesser's, who is told what this rank knows to be claimed, unless
+    /// the referee deals out the guesses itself.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline(always)]
+    fn draw(&mut self, guesser: &mut Guesser) -> Result<u32> {
+        Ok(guesser.guess(|digit| self.is_known_claimed(digit)))
+    }
+
+    /// Whether this rank knows that `digit` (1 ..= number of digits) is claimed. Costs no operation.
+    fn is_known_claimed(&self, digit: u32) -> bool;
+
+    /// Decides the guess `digit` (0 ..= number of digits), which was [drawn](Referee::draw).
     ///
     /// # Errors
     /// What MPI returns.

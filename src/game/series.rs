@@ -5,7 +5,7 @@ use super::observer::Observer;
 use super::play::{Tally, play_game};
 use super::referee::Referee;
 use super::think::ThinkPlan;
-use super::{Error, Guesser, Result};
+use super::{Error, GuessBy, Guesser, Result};
 use crate::claim::Account;
 use crate::rma::{Comm, in_region};
 use crate::trace::now_ns;
@@ -14,7 +14,7 @@ use crate::trace::now_ns;
 const ROOT: i32 = 0;
 
 /// Which games to play. The same on all ranks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Series {
     /// Digits are `1..=n_digits`, at least 1.
     pub n_digits: u32,
@@ -24,6 +24,8 @@ pub struct Series {
     pub seed: u64,
     /// Think times.
     pub think: ThinkPlan,
+    /// Which digits ranks guess, unless the referee deals them out.
+    pub guess: GuessBy,
 }
 
 impl Series {
@@ -49,7 +51,7 @@ impl Series {
             let entered_ns = now_ns();
             comm.barrier()?; // all have left the game before, and start this one together
             referee.begin_game(game)?;
-            let mut guesser = Guesser::new(self.seed, rank, game, self.n_digits);
+            let mut guesser = Guesser::new(self.seed, rank, game, self.n_digits, self.guess);
             let mut thinker = self.think.thinker(self.seed, rank, game);
             let tally = in_region(c"game", || {
                 play_game(referee, &mut guesser, &mut thinker, observer, entered_ns)

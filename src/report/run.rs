@@ -41,7 +41,7 @@ pub(super) fn setup(run: &Findings) -> String {
             .as_ref()
             .map(|think| format!("think time {think}")),
     );
-    parts.extend(setup.claim_with.clone());
+    parts.extend(setup.claiming());
     parts.extend(setup.seed.map(|seed| format!("seed {seed}")));
     parts.extend(setup.mpi_library.clone());
     if run.source == Source::Log {

@@ -9,11 +9,17 @@ use crate::analysis::{RunSummary, Version};
 /// The summary of a run as text: a row a rank, totals, and what was played with what.
 pub fn summary(run: &RunSummary) -> String {
     let mut text = String::new();
-    let method = run
-        .claim_with
-        .as_ref()
-        .map(|method| format!(" by {method}"))
-        .unwrap_or_default();
+    let claiming = crate::analysis::claiming(
+        run.claim_with.as_deref(),
+        run.guess.as_deref(),
+        run.skip_known,
+        run.spread,
+    );
+    let method = match (claiming, &run.claim_with) {
+        (None, _) => String::new(),
+        (Some(claiming), Some(_)) => format!(" by {claiming}"),
+        (Some(claiming), None) => format!(", {claiming}"),
+    };
     let games = if run.games == 1 {
         "1 game".into()
     } else {

@@ -41,6 +41,8 @@ pub enum Outcome {
     Looked = 3,
     /// The allreduce that tells the others of a score; no guess of its own (collective).
     Announced = 4,
+    /// The guess was known to be claimed, so no operation was made for it (one-sided).
+    Skipped = 5,
 }
 
 /// One thing that took time on one rank.
@@ -62,7 +64,8 @@ pub struct Record {
     ///
     /// Claim by fetch-and-op: the digit's word after the claim, bit (d − 1) mod 64 for digit d; for a
     /// guess of 0, word 0 where there is one word only, else 0. Claim by compare-and-swap: the slot's
-    /// content before, 0 or the owner's rank + 1. Allreduce: the first word of what is known after it,
+    /// content before, 0 or the owner's rank + 1. Claim by ticket: the ticket's number + 1. Skipped: 0.
+    /// Allreduce: the first word of what is known after it,
     /// bit d for digit d. Finish: the number of guesses. Else 0.
     pub word: u64,
 }
@@ -95,12 +98,13 @@ impl Kind {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 5] = [
+    pub const ALL: [Outcome; 6] = [
         Outcome::None,
         Outcome::Won,
         Outcome::Lost,
         Outcome::Looked,
         Outcome::Announced,
+        Outcome::Skipped,
     ];
 
     /// Its name in exports.
@@ -111,6 +115,7 @@ impl Outcome {
             Outcome::Lost => "lost",
             Outcome::Looked => "looked",
             Outcome::Announced => "announced",
+            Outcome::Skipped => "skipped",
         }
     }
 
@@ -172,7 +177,10 @@ impl Record {
         let outcome = Outcome::from_code((timing >> 8) as u8).ok_or("its outcome is unknown")?;
         let fits = match kind {
             Kind::Start | Kind::Think | Kind::Finish => outcome == Outcome::None,
-            Kind::Claim => matches!(outcome, Outcome::Won | Outcome::Lost | Outcome::Looked),
+            Kind::Claim => matches!(
+                outcome,
+                Outcome::Won | Outcome::Lost | Outcome::Looked | Outcome::Skipped
+            ),
             Kind::Allreduce => matches!(outcome, Outcome::Won | Outcome::Lost | Outcome::Announced),
         };
         if !fits {

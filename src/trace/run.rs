@@ -67,6 +67,15 @@ pub struct RunInfo {
     pub version: Version,
     /// How digits were claimed; `None` for the collective version.
     pub claim_with: Option<String>,
+    /// How digits were guessed, where not uniformly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guess: Option<String>,
+    /// Whether a guess that was known to be lost cost no operation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_known: bool,
+    /// Whether the claims were spread over all ranks' memory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
     /// The command line, as rank 0 saw it.
     pub command: Vec<String>,
     /// When it started (UTC, RFC 3339), by rank 0's wall clock.
@@ -75,7 +84,7 @@ pub struct RunInfo {
     pub ended: Option<String>,
     /// Number of ranks.
     pub ranks: u32,
-    /// The rank whose memory holds the claims.
+    /// The rank whose memory holds the claims, or the first where they are spread.
     pub home: u32,
     /// Digits were `1..=digits`.
     pub digits: u32,
@@ -227,6 +236,9 @@ pub(crate) mod tests {
             run_id: "2a".into(),
             version,
             claim_with: (version == Version::Rma).then(|| "fetch-and-op".into()),
+            guess: None,
+            skip_known: false,
+            spread: false,
             command: vec!["onesided".into(), "play".into()],
             started: "2026-11-23T00:00:00Z".into(),
             ended: Some("2026-11-23T00:00:01Z".into()),

@@ -1,10 +1,15 @@
 //! Games: the invariants of both versions, over many games with random think time.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use onesided::claim::{BitBoard, Board, SharedBoard, SlotBoard};
+use onesided::claim::{
+    BitBoard, Board, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard, SpreadBoard,
+    Tickets,
+};
 use onesided::game::{
-    Collective, OneSided, Results, Series, Straggler, ThinkBy, ThinkPlan, ThinkTime,
+    Collective, GuessBy, OneSided, Results, Series, Straggler, Sums, ThinkBy, ThinkPlan, ThinkTime,
+    Ticketed,
 };
 use onesided::rma::{Comm, Rank, Result};
 
@@ -34,6 +39,29 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "games::shared_memory::every_digit_once_home_busy",
         run: |comm| one_sided(comm, SharedBoard::open, Home::Busy),
+    },
+    Body {
+        name: "games::spread::every_digit_once_home_busy",
+        run: |comm| one_sided(comm, |comm, _, n| SpreadBoard::open(comm, n), Home::Busy),
+    },
+    Body {
+        name: "games::fetch_and_op::unclaimed_digits_are_guessed",
+        run: |comm| thrifty(comm, BitBoard::open),
+    },
+    Body {
+        name: "games::compare_and_swap::unclaimed_digits_are_guessed",
+        run: |comm| thrifty(comm, SlotBoard::open),
+    },
+    Body {
+        name: "games::shared_memory::unclaimed_digits_are_guessed",
+        run: |comm| thrifty(comm, SharedBoard::open),
+    },
+    Body {
+        name: "games::tickets::no_guess_is_lost",
+        run: |comm| {
+            ticketed(comm, Tickets::open);
+            ticketed(comm, SharedTickets::open_shared);
+        },
     },
     Body {
         name: "games::collective::lockstep",
@@ -86,6 +114,7 @@ fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
         n_games,
         seed: 20 + u64::from(n_digits),
         think,
+        guess: GuessBy::Uniform,
     }
 }
 
@@ -120,6 +149,89 @@ fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, home: Home)
                 "the home rank was away: {home}"
             );
         }
+    }
+}
+
+/// Known digits cost nothing, or are not guessed at all.
+fn thrifty<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
+    for (guess, skip_known) in [
+        (GuessBy::Uniform, true),
+        (GuessBy::Unclaimed, false),
+        (GuessBy::Unclaimed, true),
+    ] {
+        for (n_digits, n_games) in GAMES {
+            let n_games = if crawls(comm) { 1 } else { n_games / 4 };
+            let mut referee =
+                OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
+            referee.skip_known(skip_known);
+            let series = Series {
+                guess,
+                ..series(n_digits, n_games, Home::Idle)
+            };
+            let results = series.play(comm, &mut referee, &mut ()).unwrap();
+            referee.close().unwrap();
+            let Some(results) = results else { continue };
+            let n_points = n_games * u64::from(n_digits);
+            let sum = |of: fn(&Sums) -> u64| results.per_rank.iter().map(of).sum::<u64>();
+            assert_eq!(
+                (sum(|rank| rank.points), results.double_scores),
+                (n_points, 0)
+            );
+            // No rank asks for what it knows: each asks for a digit once at most.
+            let n_ranks = u64::from(comm.size().unsigned_abs());
+            let (guesses, operations) = (sum(|rank| rank.guesses), sum(|rank| rank.operations));
+            if guess == GuessBy::Unclaimed {
+                assert!(
+                    guesses <= n_ranks * (n_points + n_games),
+                    "{guesses} guesses"
+                );
+            } else {
+                assert!(
+                    operations < guesses,
+                    "{operations} operations of {guesses} guesses"
+                );
+            }
+            // A claim takes two or three operations, where items have slots or a word is full.
+            assert!(
+                operations <= 3 * n_ranks * (n_points + n_games),
+                "{operations}"
+            );
+        }
+    }
+}
+
+fn ticketed<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: fn(&Comm<'mpi>, Rank, usize, &Options) -> Result<Tickets<'mpi, M>>,
+) {
+    let n_ranks = u64::from(comm.size().unsigned_abs());
+    for (n_digits, n_games) in GAMES {
+        let n_games = if crawls(comm) { n_games / 8 } else { n_games };
+        let options = Options {
+            schedule: Schedule::Fixed {
+                items: NonZeroUsize::MIN,
+            },
+            ..Options::default()
+        };
+        let open = || open(comm, 0, n_digits as usize, &options).unwrap();
+        let mut referee = Ticketed::on(comm, 0, [open(), open()], 5);
+        let results = series(n_digits, n_games, Home::Idle).play(comm, &mut referee, &mut ());
+        referee.close().unwrap();
+        let Some(results) = results.unwrap() else {
+            continue;
+        };
+        let n_points = n_games * u64::from(n_digits);
+        let sum = |of: fn(&Sums) -> u64| results.per_rank.iter().map(of).sum::<u64>();
+        assert_eq!(
+            (sum(|rank| rank.points), results.double_scores),
+            (n_points, 0)
+        );
+        // One operation a digit, and one on each rank that finds no more.
+        let expected = n_points + n_ranks * n_games;
+        assert_eq!(
+            (sum(|rank| rank.guesses), sum(|rank| rank.operations)),
+            (expected, expected)
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests that run on several ranks: windows, boards, games, and what happens when a rank fails.
 
+mod blackboard;
 mod boards;
 mod failures;
 mod faults;
@@ -22,6 +23,7 @@ fn main() {
             (ThreadLevel::Funneled, windows::BODIES),
             (ThreadLevel::Funneled, boards::BODIES),
             (ThreadLevel::Funneled, numbers::BODIES),
+            (ThreadLevel::Funneled, blackboard::BODIES),
             (ThreadLevel::Funneled, games::BODIES),
             (ThreadLevel::Funneled, failures::BODIES),
             (ThreadLevel::Funneled, faults::BODIES),
@@ -36,6 +38,7 @@ fn main() {
         windows::BODIES,
         boards::BODIES,
         numbers::BODIES,
+        blackboard::BODIES,
         games::BODIES,
     ]
     .concat();

@@ -158,7 +158,7 @@ impl<M: Memory> Board for WordBoard<'_, M> {
 
     #[inline]
     fn all_known_claimed(&self) -> bool {
-        self.all_claimed
+        self.all_claimed || self.known.all() || self.all_handed_out()
     }
 
     /// What is known of the item's word: each claim of one rank sees at least what those before it saw,

@@ -119,6 +119,13 @@ impl<M: Memory> WordBoard<'_, M> {
         (self.handed.as_ref()).is_some_and(|handed| item < handed.n_handed_out)
     }
 
+    /// Whether all was handed out, as far as this rank knows, and it has claimed its own part.
+    #[inline]
+    pub(super) fn all_handed_out(&self) -> bool {
+        (self.handed.as_ref())
+            .is_some_and(|handed| handed.n_handed_out == self.n_items && handed.rest.is_empty())
+    }
+
     /// [`claim_many`](crate::claim::Board::claim_many) of so many that one pipeline holds them.
     pub(super) fn claim_pipelined(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
         let mut operations = [OrOperation::default(); PIPELINE_DEPTH];

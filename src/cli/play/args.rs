@@ -23,6 +23,15 @@ pub(super) enum PlayVersion {
         /// The atomic operation that claims a digit
         #[arg(long, value_enum, default_value = "fetch-and-op")]
         claim_with: ClaimWith,
+        /// Where the claims lie
+        #[arg(long, value_enum, default_value = "rank0")]
+        home: HomeArg,
+        /// Which digits ranks guess
+        #[arg(long, value_enum, default_value = "uniform")]
+        guess: GuessArg,
+        /// A guess that is known to be lost costs no operation
+        #[arg(long)]
+        skip_known: bool,
         /// What keeps claims moving while rank 0 thinks, outside MPI
         #[arg(long, value_enum, default_value = "auto")]
         progress: ProgressArg,
@@ -31,6 +40,9 @@ pub(super) enum PlayVersion {
     },
     /// Collective: the original's steps, an allreduce on every guess and another on every score
     Collective {
+        /// Which digits ranks guess
+        #[arg(long, value_enum, default_value = "uniform")]
+        guess: CollectiveGuessArg,
         #[command(flatten)]
         game: GameArgs,
     },
@@ -44,6 +56,32 @@ pub(super) enum ClaimWith {
     CompareAndSwap,
     /// One bit a digit, by CPU atomics in memory that all ranks share: one node only
     SharedMemory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum HomeArg {
+    /// All on rank 0
+    Rank0,
+    /// Dealt over the memory of all ranks, word by word
+    Spread,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GuessArg {
+    /// Any digit, or 0, as in the original
+    Uniform,
+    /// Any digit that the rank does not know to be claimed
+    Unclaimed,
+    /// The next of a random order that all ranks share: no digit is guessed twice
+    Ticket,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CollectiveGuessArg {
+    /// Any digit, or 0, as in the original
+    Uniform,
+    /// Any digit that the rank does not know to be claimed
+    Unclaimed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,6 +149,64 @@ pub(super) enum ThinkByArg {
     Sleep,
     /// The core is busy
     Spin,
+}
+
+impl PlayVersion {
+    /// What does not go together, in words.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let PlayVersion::Rma {
+            claim_with,
+            home,
+            guess,
+            skip_known,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let window = matches!(
+            claim_with,
+            ClaimWith::FetchAndOp | ClaimWith::CompareAndSwap
+        );
+        let counter = matches!(claim_with, ClaimWith::FetchAndOp | ClaimWith::SharedMemory);
+        let method = name_of(*claim_with);
+        if *guess == GuessArg::Ticket && !counter {
+            return Some(format!(
+                "--guess ticket draws digits from a counter, and --claim-with {method} has none: use \
+                 --claim-with fetch-and-op or shared-memory"
+            ));
+        }
+        if *guess == GuessArg::Ticket && *skip_known {
+            return Some(
+                "--guess ticket never guesses a digit that is known to be claimed: leave \
+                 --skip-known out"
+                    .into(),
+            );
+        }
+        if *home == HomeArg::Spread && *guess == GuessArg::Ticket {
+            return Some(
+                "--guess ticket has one counter and nothing to spread: use --home rank0".into(),
+            );
+        }
+        if *home == HomeArg::Spread && !window {
+            return Some(format!(
+                "--home spread deals words over the windows of all ranks, and --claim-with {method} has \
+                 one memory a node: use --claim-with fetch-and-op or compare-and-swap"
+            ));
+        }
+        None
+    }
+
+    /// How digits are guessed.
+    pub(super) fn guess(&self) -> GuessArg {
+        match self {
+            PlayVersion::Rma { guess, .. } => *guess,
+            PlayVersion::Collective { guess, .. } => match guess {
+                CollectiveGuessArg::Uniform => GuessArg::Uniform,
+                CollectiveGuessArg::Unclaimed => GuessArg::Unclaimed,
+            },
+        }
+    }
 }
 
 impl GameArgs {

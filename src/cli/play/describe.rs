@@ -10,7 +10,7 @@ use onesided::trace::{
     Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, RunInfo, TracerCost, Version,
 };
 
-use super::args::{ClaimWith, PlayVersion, ProgressArg, name_of};
+use super::args::{ClaimWith, GuessArg, HomeArg, PlayVersion, ProgressArg, name_of};
 use super::session::Session;
 use super::{HOME, recording};
 
@@ -53,6 +53,27 @@ impl Session<'_, '_> {
         }
     }
 
+    /// How digits are guessed, where not uniformly.
+    fn guess(&self) -> Option<String> {
+        let guess = self.args.version.guess();
+        (guess != GuessArg::Uniform).then(|| name_of(guess))
+    }
+
+    pub(super) fn skips_known(&self) -> bool {
+        matches!(
+            self.args.version,
+            PlayVersion::Rma {
+                skip_known: true,
+                ..
+            }
+        )
+    }
+
+    fn is_spread(&self) -> bool {
+        let home = HomeArg::Spread;
+        matches!(self.args.version, PlayVersion::Rma { home: of, .. } if of == home)
+    }
+
     fn version(&self) -> (Version, Option<String>) {
         let claim_with = self.claim_with();
         let version = match claim_with {
@@ -73,6 +94,9 @@ impl Session<'_, '_> {
             run_id,
             version,
             claim_with,
+            guess: self.guess(),
+            skip_known: self.skips_known(),
+            spread: self.is_spread(),
             command: args.map(|arg| arg.to_string_lossy().into()).collect(),
             started: recording::now_in_words(),
             ended: None,
@@ -123,6 +147,9 @@ impl Session<'_, '_> {
             onesided: env!("CARGO_PKG_VERSION").into(),
             version,
             claim_with,
+            guess: self.guess(),
+            skip_known: self.skips_known(),
+            spread: self.is_spread(),
             ranks: per_rank.len() as u32,
             digits: series.n_digits,
             games: results.n_games,

@@ -8,13 +8,13 @@ mod session;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use onesided::game::{self, Series};
+use onesided::game::{self, GuessBy, Series};
 use onesided::rma::launcher::{self, Launch};
 use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
 use onesided::trace::RecordLayer;
 
 pub(super) use args::Play;
-use args::{GameArgs, PlayVersion, ProgressArg};
+use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
 use session::Session;
 
 use super::{Failure, Format, keep_stdout_for_results, once_per_job};
@@ -53,6 +53,9 @@ impl Play {
     /// Starts MPI, after all that can be known to be wrong before.
     fn start(&self) -> Result<(Mpi, Library), Failure> {
         let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
+        if let Some(message) = self.version.contradiction() {
+            return Err(Failure::Usage(message));
+        }
         let library = rma::library().map_err(cannot_start)?;
         if let Some(launch) = Launch::from_environment() {
             let right = launcher::of(&library);
@@ -113,7 +116,7 @@ impl Play {
     }
 
     fn game(&self) -> &GameArgs {
-        let (PlayVersion::Rma { game, .. } | PlayVersion::Collective { game }) = &self.version;
+        let (PlayVersion::Rma { game, .. } | PlayVersion::Collective { game, .. }) = &self.version;
         game
     }
 
@@ -125,6 +128,10 @@ impl Play {
             n_games: args.games,
             seed: agree_on_seed(args.seed, world)?,
             think: args.think_plan(),
+            guess: match self.version.guess() {
+                GuessArg::Unclaimed => GuessBy::Unclaimed,
+                GuessArg::Uniform | GuessArg::Ticket => GuessBy::Uniform,
+            },
         })
     }
 

@@ -1,15 +1,19 @@
 //! One run: boards are opened, the run is recorded, games are played, the result is printed.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use onesided::claim::{BitBoard, Board, Options, SharedBoard, SlotBoard};
-use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series};
+use onesided::claim::{
+    BitBoard, Board, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard, SpreadBoard,
+    Tickets,
+};
+use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series, Ticketed};
 use onesided::report;
-use onesided::rma::{self, Comm, Hints, Library, Means, Placement};
+use onesided::rma::{self, Comm, Hints, Library, Means, Placement, ProgressEngine};
 use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
 
 use super::super::{Failure, Format, print, print_json};
-use super::args::{ClaimWith, GameArgs, PlayVersion, ProgressArg};
+use super::args::{ClaimWith, GameArgs, GuessArg, HomeArg, PlayVersion, ProgressArg};
 use super::recording::Tracing;
 use super::{HOME, Play, all_end, describe};
 
@@ -34,6 +38,8 @@ impl<'mpi> Session<'_, 'mpi> {
             PlayVersion::Rma {
                 claim_with,
                 progress,
+                home,
+                guess,
                 ..
             } => {
                 let n_items = self.series.n_digits as usize;
@@ -42,6 +48,9 @@ impl<'mpi> Session<'_, 'mpi> {
                     progress,
                     // Cheapest first: thinking is cut easily, and a second thread wants a core.
                     means: &[Means::Poll, Means::Thread],
+                    schedule: Schedule::Fixed {
+                        items: NonZeroUsize::MIN,
+                    }, // of tickets
                     ..Options::default()
                 };
                 // A home rank that never thinks is in MPI all the time.
@@ -50,34 +59,75 @@ impl<'mpi> Session<'_, 'mpi> {
                     other => other.into(),
                 };
                 let (first, second) = (options(wanted), options(rma::Progress::None));
-                match claim_with {
-                    ClaimWith::FetchAndOp => {
-                        let open =
-                            |options| BitBoard::open_with(self.world, HOME, n_items, options);
-                        self.play_on([open(&first)?, open(&second)?], progress)
+                // Two boards or counters, used in turn; the first one's engine serves both.
+                let both = [&first, &second];
+                match (claim_with, home, guess) {
+                    (ClaimWith::SharedMemory, ..) if self.needs_one_node().is_some() => {
+                        let failure = self.needs_one_node().expect("asked before");
+                        all_end(self.world, &failure)
                     }
-                    ClaimWith::CompareAndSwap => {
-                        let open =
-                            |options| SlotBoard::open_with(self.world, HOME, n_items, options);
-                        self.play_on([open(&first)?, open(&second)?], progress)
+                    (ClaimWith::SharedMemory, _, GuessArg::Ticket) => {
+                        self.play_by_ticket(both.map(|options| {
+                            SharedTickets::open_shared(self.world, HOME, n_items, options)
+                        }))
                     }
-                    ClaimWith::SharedMemory => {
-                        if let Some(failure) = self.needs_one_node() {
-                            return all_end(self.world, &failure);
-                        }
-                        let open = || SharedBoard::open(self.world, HOME, n_items);
-                        self.play_on([open()?, open()?], progress)
+                    (_, _, GuessArg::Ticket) => self.play_by_ticket(
+                        both.map(|options| Tickets::open(self.world, HOME, n_items, options)),
+                    ),
+                    (ClaimWith::SharedMemory, ..) => {
+                        self.play_on(both.map(|_| SharedBoard::open(self.world, HOME, n_items)))
                     }
+                    (ClaimWith::FetchAndOp, HomeArg::Rank0, _) => self.play_on(
+                        both.map(|options| BitBoard::open_with(self.world, HOME, n_items, options)),
+                    ),
+                    (ClaimWith::FetchAndOp, HomeArg::Spread, _) => self.play_on(
+                        both.map(|options| SpreadBoard::open_with(self.world, n_items, options)),
+                    ),
+                    (ClaimWith::CompareAndSwap, HomeArg::Rank0, _) => {
+                        self.play_on(both.map(|options| {
+                            SlotBoard::open_with(self.world, HOME, n_items, options)
+                        }))
+                    }
+                    (ClaimWith::CompareAndSwap, HomeArg::Spread, _) => self.play_on(
+                        both.map(|options| SlotBoard::open_spread(self.world, n_items, options)),
+                    ),
                 }
             }
         }
     }
 
     /// Plays one-sidedly, and closes the boards.
-    fn play_on<B: Board>(&self, boards: [B; 2], asked: ProgressArg) -> game::Result<ExitCode> {
-        let mut referee = OneSided::on(self.world, HOME, boards);
-        let info = describe::progress(self.claim_with(), asked, referee.engine().found());
-        if referee.engine().found().stalls() && self.world.rank() == HOME && !self.game().quiet {
+    fn play_on<B: Board>(&self, boards: [rma::Result<B>; 2]) -> game::Result<ExitCode> {
+        let [first, second] = boards;
+        let mut referee = OneSided::on(self.world, HOME, [first?, second?]);
+        referee.skip_known(self.skips_known());
+        let info = self.describe_progress(referee.engine());
+        let code = self.play(&mut referee, Some(info))?;
+        referee.close()?;
+        Ok(code)
+    }
+
+    /// Plays with guesses that are dealt out, and closes the counters.
+    fn play_by_ticket<M: Memory>(
+        &self,
+        tickets: [rma::Result<Tickets<'mpi, M>>; 2],
+    ) -> game::Result<ExitCode> {
+        let [first, second] = tickets;
+        let mut referee = Ticketed::on(self.world, HOME, [first?, second?], self.series.seed);
+        let info = self.describe_progress(referee.engine());
+        let code = self.play(&mut referee, Some(info))?;
+        referee.close()?;
+        Ok(code)
+    }
+
+    /// What is done about progress; says so where that will not do.
+    fn describe_progress(&self, engine: &ProgressEngine<'_>) -> ProgressInfo {
+        let asked = match self.args.version {
+            PlayVersion::Rma { progress, .. } => progress,
+            PlayVersion::Collective { .. } => ProgressArg::None,
+        };
+        let info = describe::progress(self.claim_with(), asked, engine.found());
+        if engine.found().stalls() && self.world.rank() == HOME && !self.game().quiet {
             eprintln!(
                 "onesided: warning: claims will wait while rank {HOME} thinks: {} is the best there is \
                  with {} here; `onesided doctor` says more",
@@ -85,9 +135,7 @@ impl<'mpi> Session<'_, 'mpi> {
                 self.library
             );
         }
-        let code = self.play(&mut referee, Some(info))?;
-        referee.close()?;
-        Ok(code)
+        info
     }
 
     fn home_never_thinks(&self) -> bool {
