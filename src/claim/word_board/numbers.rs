@@ -109,8 +109,8 @@ impl<M: Memory> WordBoard<'_, M> {
         if n_full > 0 {
             self.words_are_full(n_filled)?; // F3, F4
         }
-        let handed = self.handed.as_mut().expect("made above");
-        Ok(Some(Won::new(first_word, handed.buffer.words(n_words))))
+        let handed = self.handed.as_mut();
+        Ok(handed.map(|handed| Won::new(first_word, handed.buffer.words(n_words))))
     }
 
     /// Whether `item` was handed out in a chunk, as far as this rank knows.
