@@ -4,6 +4,8 @@ use std::ffi::{c_char, c_int};
 
 use mpi::ffi;
 
+use super::memory::{Human, MemoryLimit};
+
 /// What went wrong between this crate and MPI; [`kind`](Error::kind) says what.
 ///
 /// One pointer wide: results of claims travel in registers, and errors are rare.
@@ -59,6 +61,31 @@ pub enum ErrorKind {
     SeveralNodes {
         /// How many nodes there are.
         n_nodes: usize,
+    },
+    /// The memory that ranks of one node are about to need together is not there. Found before anything was
+    /// allocated.
+    #[error(
+        "not enough memory on {host}, the host of rank {rank}: {n_ranks} rank{} there {} {}, and there \
+         is {} {limit}. {}",
+        if *n_ranks == 1 { "" } else { "s" },
+        if *n_ranks == 1 { "needs" } else { "need" },
+        Human(*needed_bytes),
+        Human(*available_bytes),
+        limit.advice(*needed_bytes)
+    )]
+    NotEnoughMemory {
+        /// The host's name.
+        host: String,
+        /// The lowest rank on that host.
+        rank: i32,
+        /// How many ranks there share what is short.
+        n_ranks: usize,
+        /// What they need together.
+        needed_bytes: u64,
+        /// What there is.
+        available_bytes: u64,
+        /// What is short.
+        limit: MemoryLimit,
     },
     /// A shared window's memory was not to be had as MPI promised it.
     #[error("MPI_Win_shared_query gave no usable memory of the home rank")]

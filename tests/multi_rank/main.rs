@@ -7,6 +7,7 @@ mod faults;
 mod games;
 mod harness;
 mod library;
+mod memory;
 mod numbers;
 mod progress;
 #[path = "../support/mod.rs"]
@@ -28,6 +29,8 @@ fn main() {
             (ThreadLevel::Funneled, failures::BODIES),
             (ThreadLevel::Funneled, faults::BODIES),
             (ThreadLevel::Funneled, library::BODIES),
+            (ThreadLevel::Funneled, memory::BODIES),
+            (ThreadLevel::Funneled, memory::SMALL_SHM_BODIES),
             (ThreadLevel::Funneled, progress::FUNNELED_BODIES),
             (ThreadLevel::Serialized, progress::BODIES),
             (ThreadLevel::Multiple, progress::CONCURRENT_BODIES),
@@ -40,6 +43,7 @@ fn main() {
         numbers::BODIES,
         blackboard::BODIES,
         games::BODIES,
+        memory::BODIES,
     ]
     .concat();
     let mut trials: Vec<Trial> = on_all_counts
@@ -48,6 +52,7 @@ fn main() {
         .collect();
     trials.extend(progress::trials());
     trials.extend(library::trials());
+    trials.extend(memory::trials());
     trials.extend(failures::trials());
     trials.extend(faults::trials());
     let mut arguments = Arguments::from_args();

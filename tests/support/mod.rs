@@ -114,8 +114,14 @@ impl Job {
         through: impl IntoIterator<Item = S>,
         keeper: u32,
     ) -> Self {
-        self.through = through.into_iter().map(Into::into).collect();
         self.keeper = Some(keeper);
+        self.started_by(through)
+    }
+
+    /// [`started_through`](Self::started_through) a command that becomes the launcher (`exec`), so that the
+    /// job ends as it does without.
+    pub fn started_by<S: Into<String>>(mut self, through: impl IntoIterator<Item = S>) -> Self {
+        self.through = through.into_iter().map(Into::into).collect();
         self
     }
 

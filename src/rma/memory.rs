@@ -1,0 +1,188 @@
+//! Whether the memory of a window is at hand, agreed upon by all ranks before it is allocated.
+//!
+//! Nobody else says so in time. Open MPI refuses a shared window that does not fit into `/dev/shm` with
+//! "invalid window"; MPICH and Intel MPI hand it out, and the first write beyond the end is a SIGBUS.
+//! Memory that a node does not have is handed out by all, and taken back by the kernel's OOM killer.
+
+mod limits;
+mod system;
+
+use std::ffi::{c_int, c_void};
+use std::path::PathBuf;
+
+use mpi::ffi;
+use serde::{Deserialize, Serialize};
+
+use super::comm::{Comm, Rank, processor_name};
+use super::error::{ErrorKind, Result, check};
+use super::error_handler::errors_return;
+use super::placement::split_by_node;
+
+pub(super) use limits::Human;
+pub use limits::MemoryLimit;
+use limits::{Demand, Shortage, shortage};
+
+/// Windows of all ranks together that are not worth asking for.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// Which call allocates a window, and so where its memory lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    /// `MPI_Win_allocate`, as [`Window`](super::Window) does.
+    Window,
+    /// `MPI_Win_allocate_shared`, as [`SharedWindow`](super::SharedWindow) does; all ranks are on one node.
+    SharedWindow,
+}
+
+/// Makes sure that all ranks can have the memory that they are about to ask for. Collective; each rank says
+/// what it needs itself: `window_bytes` of a window that `allocation` makes over `comm`, and
+/// `private_bytes` beside it.
+///
+/// What the ranks of a node need together is compared with what the node has: with the memory that is
+/// available there, with the limits of each control group that ranks are in, and with the free space of
+/// the file system in which the library keeps windows, for which it is asked by a window of one page a
+/// rank. What cannot be found out is no limit. Where all ranks together need 1 MiB or less nothing is
+/// looked up, and the call is one allreduce of 8 bytes.
+///
+/// # Errors
+/// [`ErrorKind::NotEnoughMemory`], the same on all ranks, with the figures of the first node (in the order
+/// of lowest ranks) on which memory is short. Or what MPI returns.
+pub fn assert_memory_at_hand(
+    comm: &Comm<'_>,
+    allocation: Allocation,
+    window_bytes: u64,
+    private_bytes: u64,
+) -> Result<()> {
+    // The bitwise or of all is the largest or more, so this bounds their sum without a second operation.
+    let mut bound = [0];
+    comm.allreduce_or(&[window_bytes.saturating_add(private_bytes)], &mut bound)?;
+    if bound[0].saturating_mul(u64::from(comm.size().unsigned_abs())) <= SMALL_BYTES {
+        return Ok(());
+    }
+    let directory = directory_of_windows(comm, allocation)?;
+    let demand = Demand {
+        window_bytes,
+        private_bytes,
+        limits: system::limits(directory.as_deref()),
+    };
+    let own = shortage_of_node(comm, &demand)?;
+    match first_of(comm, own)? {
+        None => Ok(()),
+        Some(first) => Err(ErrorKind::NotEnoughMemory {
+            host: first.host,
+            rank: first.rank,
+            n_ranks: first.shortage.n_ranks,
+            needed_bytes: first.shortage.needed_bytes,
+            available_bytes: first.shortage.available_bytes,
+            limit: first.shortage.limit,
+        }
+        .into()),
+    }
+}
+
+/// Memory that is short on one node.
+#[derive(Debug, Serialize, Deserialize)]
+struct OnHost {
+    host: String,
+    /// The lowest on that node.
+    rank: Rank,
+    shortage: Shortage,
+}
+
+/// What is short on this rank's node; `Some` on its lowest rank only. Collective.
+fn shortage_of_node(comm: &Comm<'_>, own: &Demand) -> Result<Option<OnHost>> {
+    let mut raw = split_by_node(comm)?;
+    // SAFETY: made above, and freed below after its duplicate.
+    let node = unsafe { Comm::duplicate_raw(raw)? };
+    let gathered = node.gather(0, &to_bytes(own))?;
+    node.free()?;
+    // SAFETY: made above, freed once.
+    check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut raw) })?;
+    let Some(gathered) = gathered else {
+        return Ok(None);
+    };
+    let demands: Vec<Demand> = gathered.iter().map(|bytes| from_bytes(bytes)).collect();
+    let Some(shortage) = shortage(&demands) else {
+        return Ok(None);
+    };
+    Ok(Some(OnHost {
+        host: processor_name()?,
+        rank: comm.rank(),
+        shortage,
+    }))
+}
+
+/// What the lowest rank that has something gives, on all ranks. Collective.
+fn first_of(comm: &Comm<'_>, own: Option<OnHost>) -> Result<Option<OnHost>> {
+    let mut somewhere = [0];
+    comm.allreduce_or(&[u64::from(own.is_some())], &mut somewhere)?;
+    if somewhere == [0] {
+        return Ok(None);
+    }
+    let own = own.as_ref().map(to_bytes).unwrap_or_default();
+    let gathered = comm.gather(0, &own)?.unwrap_or_default();
+    let mut first = gathered
+        .into_iter()
+        .find(|bytes| !bytes.is_empty())
+        .unwrap_or_default();
+    let mut len = (first.len() as u64).to_le_bytes();
+    comm.broadcast(0, &mut len)?;
+    first.resize(u64::from_le_bytes(len) as usize, 0);
+    comm.broadcast(0, &mut first)?;
+    Ok(Some(from_bytes(&first)))
+}
+
+fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("numbers and texts")
+}
+
+fn from_bytes<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> T {
+    serde_json::from_slice(bytes).expect("what another rank of this program made")
+}
+
+/// The directory in which the loaded library keeps this rank's share of a window over `comm`, if it does so
+/// in files. Collective. A library decides by the ranks of the communicator, by its settings and by what
+/// it was built with, so it is asked.
+///
+/// Met so far: all of Open MPI 4.1.4 and 5.0.11, MPICH 4.0.2 and 5.0.2, Intel MPI 2021.18.1 have files in
+/// `/dev/shm` where a node has several ranks, and private memory where it has one, except for a shared
+/// window of Intel MPI, which is a file there too.
+fn directory_of_windows(comm: &Comm<'_>, allocation: Allocation) -> Result<Option<PathBuf>> {
+    type Allocate = unsafe extern "C" fn(
+        ffi::MPI_Aint,
+        c_int,
+        ffi::MPI_Info,
+        ffi::MPI_Comm,
+        *mut c_void,
+        *mut ffi::MPI_Win,
+    ) -> c_int;
+    const PAGE_BYTES: ffi::MPI_Aint = 4096;
+    const BYTES: c_int = 1;
+    let (call, allocate): (_, Allocate) = match allocation {
+        Allocation::Window => ("MPI_Win_allocate", ffi::MPI_Win_allocate),
+        Allocation::SharedWindow => ("MPI_Win_allocate_shared", ffi::MPI_Win_allocate_shared),
+    };
+    let mut base: *mut c_void = std::ptr::null_mut();
+    // SAFETY: predefined null handles; the window's is a valid initial value to be overwritten.
+    let (info, mut raw) = unsafe { (ffi::RSMPI_INFO_NULL, ffi::RSMPI_WIN_NULL) };
+    // SAFETY: the communicator, `base` and `raw` are live; `base` is a pointer passed by address, as the C
+    // interface wants. A shared window is asked for only where all ranks are on one node, or is an error.
+    let code = unsafe {
+        allocate(
+            PAGE_BYTES,
+            BYTES,
+            info,
+            comm.raw(),
+            (&raw mut base).cast(),
+            &mut raw,
+        )
+    };
+    check(call, code)?;
+    // SAFETY: the window was made above; the error handler is predefined.
+    let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
+    check("MPI_Win_set_errhandler", code)?;
+    let directory = system::directory_of_mapping(base.addr());
+    // SAFETY: live window, no epoch open, freed once; nothing refers to its memory any more.
+    check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut raw) })?;
+    Ok(directory)
+}
