@@ -106,7 +106,8 @@ fn shortage_of_node(comm: &Comm<'_>, own: &Demand) -> Result<Option<OnHost>> {
         return Ok(None);
     };
     Ok(Some(OnHost {
-        host: processor_name()?,
+        // No reason for one rank to leave a collective before the others.
+        host: processor_name().unwrap_or_else(|_| "a host without a name".into()),
         rank: comm.rank(),
         shortage,
     }))
@@ -144,9 +145,9 @@ fn from_bytes<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> T {
 /// in files. Collective. A library decides by the ranks of the communicator, by its settings and by what
 /// it was built with, so it is asked.
 ///
-/// Met so far: all of Open MPI 4.1.4 and 5.0.11, MPICH 4.0.2 and 5.0.2, Intel MPI 2021.18.1 have files in
-/// `/dev/shm` where a node has several ranks, and private memory where it has one, except for a shared
-/// window of Intel MPI, which is a file there too.
+/// Met so far: Open MPI 4.1.4 and 5.0.11, MPICH 4.0.2 and 5.0.2 and Intel MPI 2021.18.1 have files in
+/// `/dev/shm` where a node has several ranks, and private memory where it has one. But a shared window of
+/// one rank is a file with Intel MPI; and windows of Open MPI's osc/pt2pt and osc/ucx are private memory.
 fn directory_of_windows(comm: &Comm<'_>, allocation: Allocation) -> Result<Option<PathBuf>> {
     type Allocate = unsafe extern "C" fn(
         ffi::MPI_Aint,

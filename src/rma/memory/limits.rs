@@ -271,8 +271,8 @@ impl fmt::Display for MemoryLimit {
 impl MemoryLimit {
     /// What a user can do, so that `needed_bytes` are there.
     pub(in super::super) fn advice(&self, needed_bytes: u64) -> String {
-        const LESS: &str = "spread the board over all ranks (--home spread) of more nodes, start fewer \
-                            ranks on each, or let ranks remember less";
+        const LESS: &str = "spread the board over more nodes (--home spread), start fewer ranks on each, or \
+                            let ranks remember less";
         match self {
             MemoryLimit::Node => format!("To need less on this node, {LESS}"),
             MemoryLimit::ControlGroup(_) => format!(
@@ -285,8 +285,8 @@ impl MemoryLimit {
                 let size = mib.saturating_add(mib / 8).saturating_add(64);
                 format!(
                     "Enlarge it (docker and podman: run --shm-size={size}m; elsewhere, as root: mount -o \
-                     remount,size={size}m {directory}), start one rank a node, which needs none, or \
-                     spread the board over all ranks (--home spread) of more nodes"
+                     remount,size={size}m {directory}), spread the board over more nodes (--home spread), \
+                     or start one rank a node, which needs none of it"
                 )
             }
         }

@@ -6,8 +6,10 @@ const GIB: u64 = 1 << 30;
 const MEMINFO: &str = "MemTotal:       24684092 kB\nMemFree:        20000000 kB\n\
                        MemAvailable:   23539600 kB\nSwapTotal:       2097152 kB\nSwapFree:        1048576 kB\n";
 
-/// A file system of texts.
-fn reader(files: &[(&str, &str)]) -> impl Fn(&Path) -> Option<String> {
+/// Paths and texts.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+fn reader(files: Files<'_>) -> impl Fn(&Path) -> Option<String> {
     let files: HashMap<PathBuf, String> = files
         .iter()
         .map(|(path, text)| (path.into(), (*text).into()))
@@ -15,7 +17,7 @@ fn reader(files: &[(&str, &str)]) -> impl Fn(&Path) -> Option<String> {
     move |path: &Path| files.get(path).cloned()
 }
 
-fn groups_of(cgroup: &str, mountinfo: &str, files: &[(&str, &str)]) -> Vec<(String, u64)> {
+fn groups_of(cgroup: &str, mountinfo: &str, files: Files<'_>) -> Vec<(String, u64)> {
     let no_swap = "SwapFree: 0 kB\n";
     let limits = cgroup_limits("cgroup:[1]", cgroup, mountinfo, no_swap, &reader(files));
     let named = limits.into_iter().map(|limit| match limit.limit {
@@ -152,7 +154,7 @@ fn a_container_sees_its_own_group_where_the_mount_begins() {
 #[test]
 fn what_cannot_be_read_is_no_limit() {
     let max = ("/sys/fs/cgroup/memory.max", "100");
-    let cases: [(&str, &str, &[(&str, &str)]); 7] = [
+    let cases: [(&str, &str, Files<'_>); 7] = [
         ("", MOUNT_V2, &[max]),
         ("0::/", "", &[max]),
         ("0::/", MOUNT_V2, &[]),
