@@ -2,7 +2,9 @@
 
 use super::known::{Remember, words_for};
 use super::schedule::Schedule;
-use crate::rma::{Comm, Hints, Homes, Means, Progress, ProgressEngine, Result};
+use crate::rma::{
+    Allocation, Comm, Hints, Homes, Means, Progress, ProgressEngine, Result, assert_memory_at_hand,
+};
 
 /// How a board is opened. The same on all ranks.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,7 @@ impl Options {
     pub(super) fn assert_memory(
         &self,
         comm: &Comm<'_>,
+        allocation: Allocation,
         window_bytes: u64,
         n_items: usize,
     ) -> Result<()> {
@@ -54,7 +57,6 @@ impl Options {
             Remember::Claimed => words_for(n_items) as u64 * 8,
             Remember::Nothing => 0,
         };
-        let _ = (comm, window_bytes, private_bytes);
-        Ok(())
+        assert_memory_at_hand(comm, allocation, window_bytes, private_bytes)
     }
 }

@@ -3,8 +3,8 @@
 use super::known::{Known, place};
 use super::{Account, Board, Claim, Options};
 use crate::rma::{
-    Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
-    Result, Slot, Window,
+    Allocation, Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank,
+    Region, Result, Slot, Window,
 };
 
 /// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
@@ -56,7 +56,12 @@ impl<'mpi> SlotBoard<'mpi> {
         options: &Options,
     ) -> Result<Self> {
         let (layout, regions) = lay_out(Layout::new(), n_items);
-        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
+        options.assert_memory(
+            comm,
+            Allocation::Window,
+            layout.bytes_on(comm.rank() == home),
+            n_items,
+        )?;
         let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
         Self::start(comm, window, regions, options)
     }
@@ -69,7 +74,7 @@ impl<'mpi> SlotBoard<'mpi, Dealt> {
     /// As [`open_with`](SlotBoard::open_with).
     pub fn open_spread(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
         let (layout, regions) = lay_out(Layout::dealt(comm.size() as usize), n_items);
-        options.assert_memory(comm, layout.bytes_on(true), n_items)?;
+        options.assert_memory(comm, Allocation::Window, layout.bytes_on(true), n_items)?;
         let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
         Self::start(comm, window, regions, options)
     }

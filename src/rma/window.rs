@@ -40,8 +40,9 @@ impl<'mpi> Window<'mpi> {
     /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::WindowTooLarge`], [`ErrorKind::NotEnoughMemory`] or [`ErrorKind::NoSuchRank`] (on
-    /// all ranks, before anything is allocated), or what MPI returns.
+    /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all ranks, before anything is
+    /// allocated), or what MPI returns. Whether there is so much memory is for the caller to ask:
+    /// [`assert_memory_at_hand`](super::assert_memory_at_hand).
     ///
     /// # Panics
     /// If the layout is [dealt](Layout::dealt) over several ranks.

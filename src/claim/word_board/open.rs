@@ -4,8 +4,8 @@ use super::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 use crate::claim::Options;
 use crate::claim::known::{place, words_for};
 use crate::rma::{
-    Bits, Comm, Counter, ErrorKind, Homes, Layout, Rank, Region, Result, SharedWindow, Window,
-    library,
+    Allocation, Bits, Comm, Counter, ErrorKind, Homes, Layout, Rank, Region, Result, SharedWindow,
+    Window, library,
 };
 
 /// The counters of a board. The order is that of the ranks that hold them, where words are dealt.
@@ -44,7 +44,12 @@ impl<'mpi> BitBoard<'mpi> {
     ) -> Result<Self> {
         let (mut layout, regions) = lay_out(Layout::new(), n_items);
         let trial_words = layout.region(words_for(comm.size() as usize));
-        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
+        options.assert_memory(
+            comm,
+            Allocation::Window,
+            layout.bytes_on(comm.rank() == home),
+            n_items,
+        )?;
         let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
         try_setting_bits(comm, &window, trial_words)?;
         Self::start(comm, window, regions, n_items, options)
@@ -69,7 +74,7 @@ impl<'mpi> SpreadBoard<'mpi> {
         let n_ranks = comm.size() as usize;
         let (mut layout, regions) = lay_out(Layout::dealt(n_ranks), n_items);
         let trial_words = layout.region(n_ranks);
-        options.assert_memory(comm, layout.bytes_on(true), n_items)?;
+        options.assert_memory(comm, Allocation::Window, layout.bytes_on(true), n_items)?;
         let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
         try_setting_bits(comm, &window, trial_words)?;
         Self::start(comm, window, regions, n_items, options)
@@ -115,7 +120,12 @@ impl<'mpi> SharedBoard<'mpi> {
         options: &Options,
     ) -> Result<Self> {
         let (layout, regions) = lay_out(Layout::new(), n_items);
-        options.assert_memory(comm, layout.bytes_on(comm.rank() == home), n_items)?;
+        options.assert_memory(
+            comm,
+            Allocation::SharedWindow,
+            layout.bytes_on(comm.rank() == home),
+            n_items,
+        )?;
         let window = SharedWindow::open(comm, home, &layout)?;
         Ok(Self::on(window, regions, n_items, comm, options))
     }
