@@ -4,13 +4,25 @@
 //! atomics; exactly one claim of each item is [`Claim::Won`]. What an operation's result shows of
 //! other items is kept: claimed items stay claimed, so a remembered "claimed" is never wrong.
 //!
-//! | board | operations for a claim | the loser learns | memory on the home rank |
+//! | board | operations for a claim | the loser learns | memory |
 //! |---|---|---|---|
-//! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item, rounded up to words of 64 |
-//! | [`SharedBoard`] | 1 CPU atomic, all ranks on one node; else as [`BitBoard`] | up to 63 other items | 1 bit an item, rounded up to words of 64 |
-//! | [`SlotBoard`] | 1 compare-and-swap and 1 fetch-and-op in one round trip; 1 more when won | who owns the item | 4 bytes an item |
+//! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item on the home rank, rounded up to words of 64 |
+//! | [`SpreadBoard`] | the same | the same | the same, dealt over all ranks |
+//! | [`SharedBoard`] | 1 CPU atomic, all ranks on one node; else as [`BitBoard`] | the same | as [`BitBoard`] |
+//! | [`SlotBoard`] | 1 compare-and-swap and 1 fetch-and-op in one round trip; 1 more when won | who owns the item | 4 bytes an item on the home rank, or dealt over all ranks |
+//! | [`Tickets`] | 1 fetch-and-op, for one item or a chunk, and it is never lost | – | 8 bytes |
 //!
-//! Each rank remembers what it knows to be claimed in 1 bit an item.
+//! One bit an item is what it takes to tell which items are claimed. A rank that is to remember what it has
+//! learnt takes as much for itself, page by page as it learns; [`Remember::Nothing`] takes none. Boards of
+//! 2³⁶ items are 8 GiB, on one rank or dealt over all.
+//!
+//! Items are claimed one by one, or in numbers: [`Board::claim_many`] keeps many operations in flight,
+//! [`WordBoard::claim_word`] takes what is free of 64 items, [`WordBoard::claim_next`] the next chunk of a
+//! [`Schedule`]. Whoever does not care which items it gets takes chunks or [`Tickets`]; whoever wants a random
+//! order, tickets through a [`Permutation`], or an [`UnclaimedPicker`].
+//!
+//! What ranks know together beyond claims, such as the best so far or whether to stop, is on a
+//! [`Blackboard`].
 //!
 //! While the home rank computes or sleeps, claims of others may stand still: on most transports somebody
 //! has to enter MPI there meanwhile. [`Options::progress`] says who, and [`Board::progress`] and
