@@ -50,8 +50,9 @@ build:
 run N *ARGS: build
     @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
 
-# Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording)
-bench NAME="claims":
+# Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording),
+# `just bench throughput` (claims per second of all ways to play; arguments such as --rounds 20)
+bench NAME="claims" *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     {{ environment }}
@@ -62,13 +63,23 @@ bench NAME="claims":
     fi
     program=$(cargo build --release --quiet --bench {{ NAME }} --message-format=json-render-diagnostics |
         sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
-    exports=$(.ci/readers env || echo "echo 'no readers: peers are not measured'")
-    eval "$exports"
-    timeout 900 "$MPIEXEC" -n 2 env \
+    started_by=(timeout 900 "$MPIEXEC" -n 2)
+    case {{ NAME }} in
+    trace) # a reader that is not to be had is not measured, and the benchmark says so
+        exports=$(.ci/readers env || echo "echo 'no readers: peers are not measured'")
+        eval "$exports"
+        ;;
+    throughput) # starts jobs itself, of as many ranks as it likes
+        started_by=(timeout 3600)
+        exports=$(.ci/peers env)
+        eval "$exports"
+        ;;
+    esac
+    "${started_by[@]}" env \
         ONESIDED_C_PEER="$results/lib{{ NAME }}_peer.so" \
         ONESIDED_BENCH_FOLDER="$results" \
         ONESIDED_BENCH_CSV="$results/{{ NAME }}-$(git rev-parse --short HEAD 2>/dev/null || echo unknown).csv" \
-        "$program"
+        "$program" {{ ARGS }}
 
 # All tests on every library that is first-class, then the README's table of what claims do on each
 matrix: && matrix-table
