@@ -161,7 +161,7 @@ impl Contender {
                 ];
                 let numbers = numbers.map(|(name, value)| format!("{name}={value}"));
                 let args = ["play"].iter().chain(*version).map(|&arg| arg.to_owned());
-                let last = ["--quiet", "--format", "json"].map(String::from);
+                let last = ["--guess=uniform", "--quiet", "--format", "json"].map(String::from);
                 (
                     env!("CARGO_BIN_EXE_onesided").to_owned(),
                     args.chain(numbers).chain(last).collect(),
