@@ -154,6 +154,8 @@ impl<'comm> Bench<'comm> {
         let mut bare = Bare::open(world);
         let (mut c_bits, mut c_remembers, mut c_slots) = early.unwrap_or_else(open_c);
         for active in [Active::One, Active::All] {
+            let remembers = "fetch-and-op beside C that remembers too";
+            self.compare(remembers, active, &mut bits, &mut c_remembers);
             self.compare("fetch-and-op beside C", active, &mut bits, &mut c_bits);
             self.compare(
                 "compare-and-swap beside C",
@@ -168,14 +170,14 @@ impl<'comm> Bench<'comm> {
                 &mut bits_again,
             );
         }
-        let remembers = "fetch-and-op beside C that remembers too";
-        self.compare(remembers, Active::One, &mut bits, &mut c_remembers);
-        self.compare(
-            "window without board beside C",
-            Active::One,
-            &mut bare,
-            &mut c_bits,
-        );
+        for active in [Active::One, Active::All] {
+            self.compare(
+                "window without board beside C",
+                active,
+                &mut bare,
+                &mut c_bits,
+            );
+        }
         bits.0.close().expect("closed");
         bits_again.0.close().expect("closed");
         slots.0.close().expect("closed");

@@ -110,12 +110,11 @@ impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
     }
 
     /// C1 to C4 for several items, with one flush for all of C1.
-    #[inline]
     fn claim_pipelined(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
         let mut found = [FREE; PIPELINE_DEPTH];
         let found = &mut found[..items.len()];
         self.n_operations += items.len() as u64 + 1;
-        let n_claimed = self.window.compare_and_swap_and_read(
+        let n_claimed = self.window.compare_and_swap_pipelined(
             (self.slots, items),
             (FREE, self.own_mark),
             (self.n_claimed, 0),
@@ -123,23 +122,34 @@ impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
         )?; // C1
         let mut n_won = 0;
         for ((&item, &found), claim) in items.iter().zip(&*found).zip(claims) {
-            let (index, bit) = place(item);
-            self.known.learn(index, bit);
-            self.last_found = found;
-            *claim = match found {
-                FREE => Claim::Won, // C2
-                mark => Claim::Lost {
-                    owner: owner_of(mark),
-                },
-            };
-            n_won += u64::from(found == FREE);
+            *claim = self.learn(item, found); // C2
+            n_won += u64::from(claim.is_won());
         }
-        if n_won == 0 {
+        if n_won > 0 {
+            self.count(n_won)?; // C3
+        } else {
             self.learn_number_claimed(n_claimed); // C4
-            return Ok(());
         }
+        Ok(())
+    }
+
+    /// What became of a claim that found this in the slot.
+    #[inline]
+    fn learn(&mut self, item: usize, found: u32) -> Claim {
+        let (index, bit) = place(item);
+        self.known.learn(index, bit);
+        self.last_found = found;
+        match found {
+            FREE => Claim::Won,
+            mark => Claim::Lost {
+                owner: owner_of(mark),
+            },
+        }
+    }
+
+    fn count(&mut self, n_won: u64) -> Result<()> {
         self.n_operations += 1;
-        let before = self.window.fetch_add(self.n_claimed, 0, n_won)?; // C3
+        let before = self.window.fetch_add(self.n_claimed, 0, n_won)?;
         self.learn_number_claimed(before + n_won);
         Ok(())
     }
@@ -158,9 +168,17 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
 
     #[inline]
     fn claim(&mut self, item: usize) -> Result<Claim> {
-        let mut claim = [Claim::Won];
-        self.claim_pipelined(&[item], &mut claim)?;
-        Ok(claim[0])
+        let (slot, counter) = ((self.slots, item), (self.n_claimed, 0));
+        let swap = (FREE, self.own_mark);
+        self.n_operations += 2;
+        let (found, n_claimed) = self.window.compare_and_swap_and_read(slot, swap, counter)?; // C1
+        let claim = self.learn(item, found); // C2
+        if claim.is_won() {
+            self.count(1)?; // C3
+        } else {
+            self.learn_number_claimed(n_claimed); // C4
+        }
+        Ok(claim)
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {

@@ -79,6 +79,13 @@ impl<H: Homes> Window<'_, H> {
         self.fetch_and_op(self.locate(&region, index), bits, self.handles().or)
     }
 
+    /// [`fetch_or`](Self::fetch_or) for a caller that has made sure that the region has a word `index`: what
+    /// is checked is that the word lies within the window.
+    #[inline(always)]
+    pub(crate) fn fetch_or_of(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        self.fetch_and_op(self.locate_of(&region, index), bits, self.handles().or)
+    }
+
     /// Adds `addend` to counter `index` (wrapping) and returns the number as it was before.
     /// `MPI_Fetch_and_op(MPI_SUM)` and `MPI_Win_flush`. With `addend` 0, an atomic read.
     ///
@@ -128,18 +135,46 @@ impl<H: Homes> Window<'_, H> {
         Ok(self.found(0))
     }
 
-    /// [`compare_and_swap`](Self::compare_and_swap) of several slots, at most [`PIPELINE_DEPTH`], and an
-    /// atomic read of a counter, with one flush for all of them, so that over a network they take one
-    /// round trip together. Puts what the slots held into `found` and returns the counter; none is
-    /// ordered before another.
+    /// [`compare_and_swap`](Self::compare_and_swap) on a slot and an atomic read of a counter, with one
+    /// flush for both, so that over a network both take one round trip. Returns what the slot and the
+    /// counter held; neither is ordered before the other.
     ///
     /// # Errors
     /// What MPI returns.
     ///
     /// # Panics
-    /// If an index is outside its region, a region is another window's, there are too many, or `found`
-    /// has another length than `indices`.
+    /// If an index is outside its region, or a region is another window's.
+    #[inline]
     pub fn compare_and_swap_and_read(
+        &self,
+        (slots, slot_index): (Region<Slot>, usize),
+        (expected, desired): (u32, u32),
+        (counters, counter_index): (Region<Counter>, usize),
+    ) -> Result<(u32, u64)> {
+        let (slot, counter) = (
+            self.locate(&slots, slot_index),
+            self.locate(&counters, counter_index),
+        );
+        self.put_swap(expected, desired);
+        self.start_compare_and_swap(0, slot)?;
+        self.start_fetch_and_op(0, counter, 0, self.handles().sum)?;
+        if slot.0 != counter.0 {
+            self.flush(counter.0)?;
+        }
+        self.flush(slot.0)?; // MPI semantics: both results have landed
+        Ok((self.found(0), self.fetched(0)))
+    }
+
+    /// The same for several slots, at most [`PIPELINE_DEPTH`], with one flush for all of them. Puts what the
+    /// slots held into `found` and returns the counter; none is ordered before another.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// As [`compare_and_swap_and_read`](Self::compare_and_swap_and_read), or if there are too many slots, or
+    /// `found` has another length than `indices`.
+    pub fn compare_and_swap_pipelined(
         &self,
         (slots, indices): (Region<Slot>, &[usize]),
         (expected, desired): (u32, u32),

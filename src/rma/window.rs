@@ -204,6 +204,13 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
     #[inline(always)]
     pub(super) fn locate<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
         region.assert_word(index);
+        self.locate_of(region, index)
+    }
+
+    /// [`locate`](Window::locate) of a word that the caller knows to be in the region. Were it not, another
+    /// word of this window would be found, or this panics.
+    #[inline(always)]
+    pub(super) fn locate_of<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
         let (rank, local) = self.homes.place(index);
         (rank, region.displacement(local, self.n_bytes))
     }

@@ -183,9 +183,17 @@ fn regions(comm: &Comm<'_>) {
     let n_ranks = u64::from(comm.size().unsigned_abs());
     let mut found = [7];
     window
-        .compare_and_swap_and_read((slots, &[2]), (0, u32::MAX), (counter, 0), &mut found)
+        .compare_and_swap_pipelined((slots, &[2]), (0, u32::MAX), (counter, 0), &mut found)
         .unwrap();
     assert!(found == [0] || found == [u32::MAX]);
+    let (found, count) = window
+        .compare_and_swap_and_read((slots, 2), (0, 5), (counter, 0))
+        .unwrap();
+    assert_eq!(
+        (found, count % (1 << 40)),
+        (u32::MAX, 0),
+        "taken, and counted by others at most"
+    );
     window.fetch_add(counter, 0, 1 << 40).unwrap();
     window.fetch_or(bits, 1, 1 << 63).unwrap();
     window.fetch_max(highest, 0, 5).unwrap();

@@ -9,7 +9,7 @@ use crate::rma::{
 /// Memory of a board. One board has one memory, so no word ever sees both RMA operations and CPU
 /// atomics.
 pub trait Memory: sealed::Sealed {
-    /// Sets `bits` in word `index`, and returns the word as it was before.
+    /// Sets `bits` in word `index`, which there is, and returns the word as it was before.
     ///
     /// # Errors
     /// What MPI returns.
@@ -74,7 +74,7 @@ mod sealed {
 impl<H: Homes> Memory for Window<'_, H> {
     #[inline(always)]
     fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
-        self.fetch_or(words, index, bits)
+        self.fetch_or_of(words, index, bits)
     }
 
     fn fetch_or_pipelined(
