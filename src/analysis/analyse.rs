@@ -21,7 +21,7 @@ pub fn analyse_trace(folder: &std::path::Path) -> Result<Findings, String> {
     Ok(findings)
 }
 
-/// Analyses a run whose records come from `records`, called for each rank, and for the home rank once
+/// Analyses a run whose records come from `records`, called for each rank, and for each home rank once
 /// more for each other rank.
 pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings {
     let cost_ns = run.tracer.record_ns.round() as u64;
@@ -29,13 +29,13 @@ pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings
     let ranks: Vec<Rank<S>> = (0..run.ranks).map(rank).collect();
     let mut analysis = Analysis::new(run, ranks);
     let mut stalls = match run.version {
-        Version::Rma => Some(StallCheck::new(run, &records)),
+        Version::Rma => StallCheck::new(run, &records),
         Version::Collective => None,
     };
     while let Some(game) = analysis.next_game() {
-        match &mut stalls {
-            Some(stalls) => analysis.one_sided_game(game, stalls),
-            None => analysis.collective_game(game),
+        match run.version {
+            Version::Rma => analysis.one_sided_game(game, stalls.as_mut()),
+            Version::Collective => analysis.collective_game(game),
         }
         analysis.end_game(game);
     }
@@ -95,7 +95,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
         self.ranks.iter().filter_map(Rank::next_game).min()
     }
 
-    fn one_sided_game(&mut self, game: u32, stalls: &mut StallCheck<S>) {
+    fn one_sided_game(&mut self, game: u32, mut stalls: Option<&mut StallCheck<S>>) {
         for index in 0..self.ranks.len() {
             while let Some(record) = self.ranks[index].next_operation(game) {
                 let rank = &mut self.ranks[index];
@@ -107,12 +107,14 @@ impl<'run, S: Stream> Analysis<'run, S> {
                     rank.reading.moment(record.begin_ns),
                     rank.reading.moment(record.end_ns),
                 );
-                let stall_ns = stalls.stall_ns(index, begin, end);
+                let home = self.run.home_of(record.item);
+                let stall_ns = stalls
+                    .as_mut()
+                    .map_or(0, |stalls| stalls.stall_ns(index, home, begin, end));
                 rank.count(&record, stall_ns);
                 self.latency.add(record.duration_ns());
-                if let Some(by_node) = self.by_node.as_mut().filter(|_| rank.rank != self.run.home)
-                {
-                    let is_remote = !self.run.share_a_node(rank.rank, self.run.home);
+                if let Some(by_node) = self.by_node.as_mut().filter(|_| rank.rank != home) {
+                    let is_remote = !self.run.share_a_node(rank.rank, home);
                     by_node[usize::from(is_remote)].add(record.duration_ns());
                 }
                 let won = record.outcome == Outcome::Won;

@@ -6,7 +6,7 @@ use super::findings::{
 };
 use super::order::OrderCheck;
 use super::rank::{Rank, Stream};
-use super::stalls::StallCheck;
+use super::stalls::{MAX_HOMES, StallCheck};
 use crate::trace::{End, ProgressInfo, RunInfo, Version};
 
 /// Ranks that are named in notes; the others are counted.
@@ -18,7 +18,13 @@ impl<S: Stream> Analysis<'_, S> {
         let run = self.run;
         let collective = run.version == Version::Collective;
         let ends: Vec<End> = self.ranks.iter().map(Rank::end).collect();
-        let notes = self.notes(&ends);
+        let mut notes = self.notes(&ends);
+        if stalls.is_none() && !collective {
+            notes.push(format!(
+                "claims were spread over more than {MAX_HOMES} ranks, so who waited for a home rank that was \
+                 outside MPI is not known"
+            ));
+        }
         let critical_ns = match collective {
             true => self.rounds.critical_think_ns,
             false => self.critical_ns,

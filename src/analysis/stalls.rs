@@ -12,9 +12,11 @@ use crate::trace::{Kind, Moment, Reading, Record, RunInfo};
 /// only after it, is taken to have waited for the home rank as long as both lasted. One operation can
 /// meet several: on MPICH 4.0.2 an operation takes two visits of the home rank to MPI.
 pub(super) struct StallCheck<S> {
-    home: u32,
-    home_reading: Reading,
-    /// For each rank the home rank's records, as far as that rank's operations have come.
+    /// The first of the ranks that are home of claims, and how to read the clock of each.
+    first_home: u32,
+    home_readings: Vec<Reading>,
+    /// For each rank, and each home in turn, the home's records, as far as that rank's operations have
+    /// come. `None` where a rank is home itself, or its home was away for the last time.
     absences: Vec<Option<Absences<S>>>,
     stalls: Stalls,
     /// How long operations took that met the home rank outside MPI.
@@ -23,6 +25,9 @@ pub(super) struct StallCheck<S> {
     errors_ns: Vec<u64>,
 }
 
+/// Claims that are spread over more ranks are not looked at.
+pub(super) const MAX_HOMES: usize = 64;
+
 struct Absences<S> {
     records: S,
     /// The last think time that was read.
@@ -30,35 +35,47 @@ struct Absences<S> {
 }
 
 impl<S: Stream> StallCheck<S> {
-    pub(super) fn new(run: &RunInfo, records: impl Fn(u32) -> S) -> Self {
-        let absences = (0..run.ranks).map(|rank| {
-            (rank != run.home).then(|| Absences {
-                records: records(run.home),
+    /// `None` where it would take too many streams: `records` is called for each rank and each of its
+    /// homes.
+    pub(super) fn new(run: &RunInfo, records: impl Fn(u32) -> S) -> Option<Self> {
+        let homes = run.homes();
+        if homes.len() > MAX_HOMES {
+            return None;
+        }
+        let pairs = (0..run.ranks).flat_map(|rank| homes.clone().map(move |home| (rank, home)));
+        let absences = pairs.map(|(rank, home)| {
+            (rank != home).then(|| Absences {
+                records: records(home),
                 current: None,
             })
         });
-        StallCheck {
-            home: run.home,
-            home_reading: run.clocks.reading_of(run.home),
+        Some(StallCheck {
+            first_home: homes.start,
+            home_readings: homes
+                .clone()
+                .map(|home| run.clocks.reading_of(home))
+                .collect(),
             absences: absences.collect(),
             stalls: Stalls::default(),
             away: Histogram::default(),
             errors_ns: vec![0; run.ranks as usize],
-        }
+        })
     }
 
-    /// How long an operation of `rank` waited for the home rank. Operations of a rank come in their
-    /// order.
+    /// How long an operation of `rank` waited for `home`. Operations of a rank come in their order.
     #[inline]
-    pub(super) fn stall_ns(&mut self, rank: usize, begin: Moment, end: Moment) -> u64 {
-        let Some(absences) = &mut self.absences[rank] else {
+    pub(super) fn stall_ns(&mut self, rank: usize, home: u32, begin: Moment, end: Moment) -> u64 {
+        let home = (home - self.first_home) as usize;
+        let reading = &self.home_readings[home];
+        let index = rank * self.home_readings.len() + home;
+        let Some(absences) = &mut self.absences[index] else {
             return 0;
         };
         let (mut met, mut stall_ns, mut error_ns) = (false, 0, 0);
         loop {
             if let Some(think) = &absences.current {
-                let left = self.home_reading.moment(think.begin_ns);
-                let back = self.home_reading.moment(think.end_ns);
+                let left = reading.moment(think.begin_ns);
+                let back = reading.moment(think.end_ns);
                 if end.ns <= left.ns {
                     break;
                 }
@@ -75,7 +92,7 @@ impl<S: Stream> StallCheck<S> {
             let is_think = |record: &Record| record.kind == Kind::Think;
             absences.current = absences.records.find(is_think);
             if absences.current.is_none() {
-                self.absences[rank] = None; // it has not been away since
+                self.absences[index] = None; // it has not been away since
                 break;
             }
         }
@@ -99,11 +116,6 @@ impl<S: Stream> StallCheck<S> {
     }
 
     pub(super) fn into_stalls(self) -> Stalls {
-        debug_assert!(
-            self.absences
-                .get(self.home as usize)
-                .is_none_or(Option::is_none)
-        );
         Stalls {
             latency: self.away.latency(),
             ..self.stalls

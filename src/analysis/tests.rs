@@ -169,6 +169,29 @@ fn one_sided() -> (RunInfo, Vec<Vec<Record>>) {
     (run, vec![rank_0, rank_1, rank_2])
 }
 
+/// The same run, had its claims been spread: by slots, digit 1 lies on rank 0, digit 2 on rank 1, digit 3 on
+/// rank 2.
+#[test]
+fn spread_claims_wait_for_the_rank_that_holds_them() {
+    let (mut run, records) = one_sided();
+    (run.spread, run.claim_with) = (true, Some("compare-and-swap".into()));
+    let findings = analyse_records(&run, &records);
+    let stalls = findings.stalls.expect("few homes");
+    // Of rank 0 the claim of 2, while rank 1 thought until 1070 but not then; of rank 1 that of 3 with
+    // rank 2 done thinking; of rank 2 that of 1 and the look, while rank 0 thought.
+    assert_eq!((stalls.n_home_away, stalls.n_stalled), (2, 0));
+    run.nodes = vec![0, 1, 1];
+    let by_node = analyse_records(&run, &records)
+        .latency_by_node
+        .expect("two nodes");
+    let n = |latency: Option<Latency>| latency.map(|latency| latency.n);
+    // Rank 1's claim of 2 and rank 0's of 1 are their own; rank 1's of 3 stays on its node.
+    assert_eq!((n(by_node.same), n(by_node.other)), (Some(1), Some(3)));
+    run.claim_with = Some("fetch-and-op".into()); // all digits in one word, on rank 0
+    let stalls = analyse_records(&run, &records).stalls.expect("few homes");
+    assert_eq!((stalls.n_home_away, stalls.n_stalled), (4, 1));
+}
+
 #[test]
 fn claims_are_told_apart_by_node() {
     let (mut run, records) = one_sided();

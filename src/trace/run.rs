@@ -178,6 +178,28 @@ impl RunInfo {
         self.nodes.get(a as usize) == self.nodes.get(b as usize)
     }
 
+    /// The ranks whose memory holds claims.
+    pub fn homes(&self) -> std::ops::Range<u32> {
+        match self.spread {
+            true => 0..self.ranks,
+            false => self.home..self.home + 1,
+        }
+    }
+
+    /// The rank whose memory a claim of `digit` operates on; a guess of 0 looks at the first word there is,
+    /// or at a counter, which are [`home`](RunInfo::home)'s.
+    pub fn home_of(&self, digit: u32) -> u32 {
+        const DIGITS_OF_A_WORD: u32 = 64;
+        let word = match self.claim_with.as_deref() {
+            Some("compare-and-swap") => digit.saturating_sub(1),
+            _ => digit.saturating_sub(1) / DIGITS_OF_A_WORD,
+        };
+        match self.spread {
+            true => ((u64::from(self.home) + u64::from(word)) % u64::from(self.ranks)) as u32,
+            false => self.home,
+        }
+    }
+
     /// How many hosts there were.
     pub fn n_hosts(&self) -> usize {
         let mut hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
