@@ -18,6 +18,21 @@ const BAD: &[(&str, &str)] = &[
     ("play rma --think-per-rank 5", "'5' is no duration"),
     ("play rma --straggler 1:5ms", "expected RANK=DURATION"),
     ("play rma --claim-with hope", "'hope'"),
+    ("play rma --guess luck", "'luck'"),
+    ("play collective --guess ticket", "'ticket'"),
+    (
+        "play rma --guess ticket --claim-with compare-and-swap",
+        "--claim-with compare-and-swap has none: use --claim-with fetch-and-op or shared-memory",
+    ),
+    (
+        "play rma --guess ticket --skip-known",
+        "leave --skip-known out",
+    ),
+    ("play rma --guess ticket --home spread", "use --home rank0"),
+    (
+        "play rma --home spread --claim-with shared-memory",
+        "use --claim-with fetch-and-op or compare-and-swap",
+    ),
     (
         "play collective --claim-with fetch-and-op",
         "unexpected argument '--claim-with'",

@@ -66,6 +66,63 @@ fn one_sided_documents_fit_the_schema_and_add_up() {
     }
 }
 
+/// Whichever way digits are guessed and wherever they lie, the document says so and adds up.
+#[test]
+fn each_way_to_guess_and_to_claim_adds_up() {
+    const N: u64 = 300;
+    for (options, told) in [
+        ("--guess unclaimed", [Some("unclaimed"), None, None]),
+        ("--guess ticket", [Some("ticket"), None, None]),
+        (
+            "--guess ticket --claim-with shared-memory",
+            [Some("ticket"), None, None],
+        ),
+        ("--skip-known", [None, Some("skip_known"), None]),
+        ("--home spread", [None, None, Some("spread")]),
+        (
+            "--home spread --claim-with compare-and-swap --guess unclaimed --skip-known",
+            [Some("unclaimed"), Some("skip_known"), Some("spread")],
+        ),
+    ] {
+        let document = play_json(3, &format!("rma {options} --digits {N} --seed 3"));
+        let [guess, skip_known, spread] = told;
+        assert_eq!(
+            document.get("guess").and_then(Value::as_str),
+            guess,
+            "{options}"
+        );
+        assert_eq!(
+            document.get("skip_known").is_some(),
+            skip_known.is_some(),
+            "{options}"
+        );
+        assert_eq!(
+            document.get("spread").is_some(),
+            spread.is_some(),
+            "{options}"
+        );
+        assert_eq!(
+            (&document["points_total"], &document["double_scores"]),
+            (&N.into(), &0.into())
+        );
+        let (guesses, operations) = (sum(&document, "guesses"), sum(&document, "operations"));
+        match guess {
+            Some("ticket") => assert_eq!((guesses, operations), (N + 3, N + 3)),
+            // Each rank guesses each digit once at most, and 0 when it knows all.
+            Some(_) => assert!(guesses <= 3 * (N + 1), "{guesses}"),
+            None if skip_known.is_some() => assert!(operations < guesses, "{document:#}"),
+            None => assert!(operations >= guesses, "{document:#}"),
+        }
+    }
+    let collective = play_json(3, "collective --guess unclaimed --digits 70 --seed 3");
+    assert_eq!(collective["guess"], "unclaimed");
+    // Nobody guesses what all know: every round claims something.
+    assert!(
+        collective["rounds"].as_u64() <= Some(2 * 70),
+        "{collective:#}"
+    );
+}
+
 #[test]
 fn collective_documents_fit_the_schema_and_are_in_lockstep() {
     for n_ranks in [1, 2, 4] {

@@ -102,10 +102,14 @@ COUNTED(Fetch_and_op,
 COUNTED(Get,
         (void *o, int on, MPI_Datatype ot, int rank, MPI_Aint at, int tn, MPI_Datatype tt, MPI_Win w),
         (o, on, ot, rank, at, tn, tt, w))
+COUNTED(Get_accumulate,
+        (const void *o, int on, MPI_Datatype ot, void *r, int rn, MPI_Datatype rt, int rank, MPI_Aint at, int tn, MPI_Datatype tt, MPI_Op op, MPI_Win w),
+        (o, on, ot, r, rn, rt, rank, at, tn, tt, op, w))
 COUNTED(Put,
         (const void *o, int on, MPI_Datatype ot, int rank, MPI_Aint at, int tn, MPI_Datatype tt, MPI_Win w),
         (o, on, ot, rank, at, tn, tt, w))
 COUNTED(Win_flush, (int rank, MPI_Win w), (rank, w))
+COUNTED(Win_flush_all, (MPI_Win w), (w))
 COUNTED(Win_lock_all, (int assertion, MPI_Win w), (assertion, w))
 COUNTED(Win_unlock_all, (MPI_Win w), (w))
 

@@ -47,6 +47,42 @@ fn a_good_game_has_no_violation() {
 }
 
 #[test]
+fn tickets_that_follow_each_other_are_in_order_and_others_are_found() {
+    let method = Method::Ticket;
+    let first = claim(0, 7, (0, 10), 1, true);
+    let second = claim(1, 3, (5, 8), 2, true);
+    let none_left = claim(1, 0, (40, 50), 10, false);
+    let order = check(method, 9, &[second, none_left, first]);
+    assert_eq!((order.n_claims, order.n_violations), (3, 0), "{order:?}");
+
+    let late = claim(2, 3, (11, 20), 1, true);
+    assert_violated(method, &[first, late], "same ticket");
+    let after = claim(1, 3, (1, 4), 3, true);
+    assert_violated(
+        method,
+        &[claim(0, 7, (5, 9), 2, true), after],
+        "lower than one",
+    );
+    assert_violated(
+        method,
+        &[claim(0, 7, (0, 9), 0, true)],
+        "a number that there is not",
+    );
+    assert_violated(
+        method,
+        &[claim(0, 7, (0, 9), 10, true)],
+        "a number that there is not",
+    );
+    assert_violated(
+        method,
+        &[claim(0, 7, (0, 9), 3, false)],
+        "a number that there is not",
+    );
+    let again = claim(1, 7, (5, 20), 2, true);
+    assert_violated(method, &[first, again], "two claims won digit 7");
+}
+
+#[test]
 fn each_impossible_pair_of_fetch_and_ops_is_found() {
     let method = Method::FetchAndOp;
     let first = claim(0, 1, (0, 10), 0b01, true);
