@@ -69,6 +69,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
         let method = match (run.guess.as_deref(), run.claim_with.as_deref()) {
             (Some("ticket"), _) => Method::Ticket,
             (_, Some("compare-and-swap")) => Method::CompareAndSwap,
+            (_, Some("two-tier")) => Method::TwoTier,
             _ => Method::FetchAndOp,
         };
         let one_sided = run.version == Version::Rma;

@@ -4,7 +4,9 @@
 //! supersets. A claim that saw less happened before one that saw more, so it must not have begun after
 //! that one had ended. Compare-and-swap: whoever lost an item names its owner, who must have won it,
 //! and must not have begun after the loser had ended. Tickets: no number is drawn twice, and a lower one
-//! was not asked for after a higher one had been drawn.
+//! was not asked for after a higher one had been drawn. Two tiers: as fetch-and-op for the claims that
+//! asked the home rank and so have seen its word. Those that were lost on their node have seen nothing;
+//! a claim of that digit that asked must have begun before they ended.
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +70,8 @@ pub enum Method {
     CompareAndSwap,
     /// Tickets from a counter.
     Ticket,
+    /// CPU atomics on each node, and `MPI_Fetch_and_op` by the node's winner.
+    TwoTier,
 }
 
 /// Checks claims game by game. Memory is bounded by the digits of a game, and work by its claims.
@@ -77,11 +81,14 @@ pub struct OrderCheck {
     /// Whether a guess of 0 shows word 0.
     has_one_word: bool,
     words: Vec<Levels>,
-    /// What of the others this game has touched: words, digits won, digits lost.
+    /// What of the others this game has touched: words, digits won, lost and asked for.
     touched: Touched,
     winners: Vec<Option<Witness>>,
-    /// Compare-and-swap: for each digit the loser that ended first.
+    /// Compare-and-swap: for each digit the loser that ended first. Two tiers: of those that lost on
+    /// their node.
     first_loser: Vec<Option<Witness>>,
+    /// Two tiers: for each digit when the first claim began that asked the home rank, and the doubt.
+    first_asker: Vec<Option<Witness>>,
     order: Order,
 }
 
@@ -91,6 +98,7 @@ struct Touched {
     words: Vec<usize>,
     won: Vec<usize>,
     lost: Vec<usize>,
+    asked: Vec<usize>,
 }
 
 /// What claims of one word saw, by how many digits were claimed then.
@@ -111,7 +119,7 @@ impl OrderCheck {
     /// A check of games of digits `1..=n_digits`.
     pub fn new(method: Method, n_digits: u32) -> Self {
         let n_words = match method {
-            Method::FetchAndOp => (n_digits as usize).div_ceil(64),
+            Method::FetchAndOp | Method::TwoTier => (n_digits as usize).div_ceil(64),
             Method::CompareAndSwap => 0,
             Method::Ticket => 1, // whose levels are the numbers
         };
@@ -126,7 +134,14 @@ impl OrderCheck {
                 None;
                 match method {
                     Method::FetchAndOp | Method::Ticket => 0,
-                    Method::CompareAndSwap => per_digit,
+                    Method::CompareAndSwap | Method::TwoTier => per_digit,
+                }
+            ],
+            first_asker: vec![
+                None;
+                match method {
+                    Method::FetchAndOp | Method::CompareAndSwap | Method::Ticket => 0,
+                    Method::TwoTier => per_digit,
                 }
             ],
             order: Order::default(),
@@ -153,6 +168,16 @@ impl OrderCheck {
         match self.method {
             Method::FetchAndOp => self.see(game, claim),
             Method::Ticket => self.draw(game, claim),
+            Method::TwoTier if digit == 0 && claim.word == 0 => {} // a look that may have seen nothing
+            Method::TwoTier if claim.word != 0 => {
+                self.ask(claim);
+                self.see(game, claim);
+            }
+            Method::TwoTier if claim.won => {
+                let what = format!("a claim won digit {digit} and did not ask the home rank");
+                self.violate(game, what, &[claim]);
+            }
+            Method::TwoTier => self.lose_on_node(game, claim),
             Method::CompareAndSwap if claim.won || digit == 0 => {}
             Method::CompareAndSwap => match self.first_loser.get_mut(digit) {
                 Some(Some(first)) if first.end_ns <= claim.end_ns && first.word == claim.word => {}
@@ -168,6 +193,33 @@ impl OrderCheck {
                 }
                 None => self.violate(game, format!("a claim of {digit}, no digit"), &[claim]),
             },
+        }
+    }
+
+    /// Two tiers: a claim that asked the home rank.
+    fn ask(&mut self, claim: Witness) {
+        let first = self.first_asker.get_mut(claim.digit as usize);
+        if let Some(first) = first.filter(|first| {
+            let earliest = |first: Witness| claim.begin_ns < first.begin_ns;
+            first.is_none_or(earliest)
+        }) {
+            if first.replace(claim).is_none() {
+                self.touched.asked.push(claim.digit as usize);
+            }
+        }
+    }
+
+    /// Two tiers: a claim that did not.
+    fn lose_on_node(&mut self, game: u32, claim: Witness) {
+        let digit = claim.digit as usize;
+        match self.first_loser.get_mut(digit) {
+            Some(Some(first)) if first.end_ns <= claim.end_ns => {}
+            Some(slot) => {
+                if slot.replace(claim).is_none() {
+                    self.touched.lost.push(digit);
+                }
+            }
+            None => self.violate(game, format!("a claim of {digit}, no digit"), &[claim]),
         }
     }
 
@@ -264,9 +316,16 @@ impl OrderCheck {
             self.words[index].is_touched = false;
         }
         for digit in touched.lost.drain(..) {
-            if let Some(loser) = self.first_loser[digit].take() {
-                self.check_loser(game, digit, loser, complete);
+            match (self.method, self.first_loser[digit].take()) {
+                (Method::TwoTier, Some(loser)) => {
+                    self.check_node_loser(game, digit, loser, complete);
+                }
+                (_, Some(loser)) => self.check_loser(game, digit, loser, complete),
+                (_, None) => {}
             }
+        }
+        for digit in touched.asked.drain(..) {
+            self.first_asker[digit] = None;
         }
         for digit in touched.won.drain(..) {
             self.winners[digit] = None;
@@ -325,6 +384,20 @@ impl OrderCheck {
             }
             None if complete => {
                 let what = format!("digit {digit} was seen as claimed, and nobody won it");
+                self.violate(game, what, &[loser]);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_node_loser(&mut self, game: u32, digit: usize, loser: Witness, complete: bool) {
+        match self.first_asker[digit] {
+            Some(asker) if began_after_end_of(&asker, &loser) && complete => {
+                let what = format!("a claim lost digit {digit} before anybody claimed it");
+                self.violate(game, what, &[loser, asker]);
+            }
+            None if complete => {
+                let what = format!("digit {digit} was taken on a node, and nobody asked for it");
                 self.violate(game, what, &[loser]);
             }
             _ => {}

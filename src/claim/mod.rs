@@ -9,11 +9,13 @@
 //! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item on the home rank, rounded up to words of 64 |
 //! | [`SpreadBoard`] | the same | the same | the same, dealt over all ranks |
 //! | [`SharedBoard`] | 1 CPU atomic, all ranks on one node; else as [`BitBoard`] | the same | as [`BitBoard`] |
+//! | [`TwoTierBoard`] | 1 CPU atomic; 1 fetch-and-op in the first claim of an item on each node | the same, and so do all ranks of its node | 1 bit an item on the home rank, and on each node |
 //! | [`SlotBoard`] | 1 compare-and-swap and 1 fetch-and-op in one round trip; 1 more when won | who owns the item | 4 bytes an item on the home rank, or dealt over all ranks |
 //! | [`Tickets`] | 1 fetch-and-op, for one item or a chunk, and it is never lost | – | 8 bytes |
 //!
 //! One bit an item is what it takes to tell which items are claimed. A rank that is to remember what it has
-//! learnt takes as much for itself, page by page as it learns; [`Remember::Nothing`] takes none. Boards of
+//! learnt takes as much for itself, page by page as it learns; [`Remember::Nothing`] takes none, and on a
+//! [`TwoTierBoard`] the node remembers. Boards of
 //! 2³⁶ items are 8 GiB, on one rank or dealt over all.
 //!
 //! Items are claimed one by one, or in numbers: [`Board::claim_many`] keeps many operations in flight,
@@ -60,6 +62,7 @@ mod permutation;
 mod schedule;
 mod slot_board;
 mod tickets;
+mod two_tier;
 mod unclaimed;
 mod won;
 mod word_board;
@@ -71,6 +74,7 @@ pub use permutation::Permutation;
 pub use schedule::{Chunks, Schedule};
 pub use slot_board::SlotBoard;
 pub use tickets::{SharedTickets, Tickets};
+pub use two_tier::TwoTierBoard;
 pub use unclaimed::UnclaimedPicker;
 pub use won::Won;
 pub use word_board::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
@@ -155,24 +159,28 @@ pub trait Board {
         self.claim(item)
     }
 
-    /// Learns whether all items are claimed, with one operation, and claims nothing.
+    /// Learns whether all items are claimed, with one operation, and claims nothing. On a [`TwoTierBoard`]
+    /// of several words it takes as many as there are words at most, by all ranks of the node together.
     ///
     /// # Errors
     /// What MPI returns.
     fn look(&mut self) -> Result<()>;
 
     /// Whether this rank has learnt that `item` is claimed. Costs no operation. Never wrong when
-    /// true; when false, the item may have been claimed since.
+    /// true; when false, the item may have been claimed since. On a [`TwoTierBoard`] a claim of it by
+    /// another rank of this node may still be under way.
     ///
     /// # Panics
     /// If there is no such item.
     fn is_known_claimed(&self, item: usize) -> bool;
 
-    /// Whether this rank has learnt that all items are claimed. Costs no operation.
+    /// Whether this rank has learnt that all items are claimed. Costs no operation. The same holds of
+    /// claims that are under way.
     fn all_known_claimed(&self) -> bool;
 
     /// What the last claim of `item` showed, as evidence for a trace: a [`BitBoard`]'s word after that
-    /// claim, a [`SlotBoard`]'s slot before it (0, or the owner's rank + 1). Costs no operation.
+    /// claim, a [`SlotBoard`]'s slot before it (0, or the owner's rank + 1), the home rank's word after it
+    /// on a [`TwoTierBoard`], and 0 where that was not asked. Costs no operation.
     ///
     /// # Panics
     /// If there is no such item.
@@ -193,15 +201,15 @@ pub trait Board {
     fn account(&self) -> Result<Account>;
 
     /// Makes all items free again in the home rank's memory, for a further round. At rest only, as
-    /// [`account`](Board::account); called by one rank, before which all call
-    /// [`forget`](Board::forget).
+    /// [`account`](Board::account); called by one rank, while all call [`forget`](Board::forget), in any
+    /// order, and before the next barrier.
     ///
     /// # Errors
     /// What MPI returns.
     fn clear(&mut self) -> Result<()>;
 
-    /// Forgets what this rank has learnt, for a further round on a board that was
-    /// [cleared](Board::clear).
+    /// Forgets what this rank has learnt, or its node, for a further round on a board that is
+    /// [cleared](Board::clear). At rest only, as [`account`](Board::account).
     fn forget(&mut self);
 
     /// What keeps other ranks' claims moving while the home rank is outside MPI.

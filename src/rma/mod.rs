@@ -42,7 +42,7 @@ pub use homes::{Dealt, Homes, OneHome};
 pub use layout::{Bits, Counter, Highest, Kind, Layout, Region, Slot};
 pub use library::{Family, Library};
 pub use memory::{Allocation, MemoryLimit, assert_memory_at_hand};
-pub use placement::Placement;
+pub use placement::{Placement, node_of};
 pub use profile::in_region;
 pub use progress::{DEFAULT_INTERVAL, Found, Means, Progress, ProgressEngine, Trial};
 pub use settings::{Setting, prepare};

@@ -79,6 +79,20 @@ impl Placement {
     }
 }
 
+/// The ranks of `comm` that can share memory with this one (`MPI_Comm_split_type`), in the order of
+/// their ranks. Collective.
+///
+/// # Errors
+/// What MPI returns.
+pub fn node_of<'mpi>(comm: &Comm<'mpi>) -> Result<Comm<'mpi>> {
+    let mut raw = split_by_node(comm)?;
+    // SAFETY: made above, and MPI is initialised for as long as `comm` lives.
+    let node = unsafe { Comm::duplicate_raw(raw) }?;
+    // SAFETY: made above, freed once.
+    check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut raw) })?;
+    Ok(node)
+}
+
 /// The ranks of `comm` on this rank's node, keyed by rank: a communicator that the caller frees.
 /// Collective.
 pub(super) fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {

@@ -112,12 +112,13 @@ impl<'mpi> SharedWindow<'mpi> {
         self.word(&region, index).fetch_add(addend, AcqRel)
     }
 
-    /// Word `index` as it is (a plain load).
+    /// Word `index` as it is (a plain load, with acquire order). Unlike [`fetch_or`](Self::fetch_or)
+    /// with no bits it leaves the cache line with everybody who reads it.
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's.
     #[inline(always)]
-    pub fn load(&self, region: Region<Bits>, index: usize) -> u64 {
+    pub fn load<K: Kind<Word = u64>>(&self, region: Region<K>, index: usize) -> u64 {
         self.word(&region, index).load(Acquire)
     }
 

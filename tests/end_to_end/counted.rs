@@ -227,6 +227,36 @@ fn a_game_in_shared_memory_calls_nothing_of_mpi() {
     assert_eq!(document["progress"]["means"], "cpu-atomics");
 }
 
+/// Two tiers: what the node decides calls nothing, and what it does not is one atomic and its flush. The
+/// home rank enters MPI now and then all the same, for the others.
+#[test]
+fn a_game_on_two_tiers_calls_as_many_atomics_as_it_says_and_few() {
+    let (document, counts) = play(4, "rma --claim-with two-tier --digits 150 --games 3");
+    let (mut n_atomics, mut n_guesses) = (0, 0);
+    for (rank, counts) in counts.iter().enumerate() {
+        let mut in_games = counts.in_games();
+        let atomics = in_games.remove("MPI_Fetch_and_op").unwrap_or(0);
+        let flushes = in_games.remove("MPI_Win_flush").unwrap_or(0);
+        let of_rank = &document["per_rank"][rank];
+        assert_eq!(
+            (of_rank["operations"].as_u64(), flushes),
+            (Some(atomics), atomics)
+        );
+        if rank == 0 {
+            in_games.remove("MPI_Iprobe");
+        }
+        assert!(in_games.is_empty(), "rank {rank} also called {in_games:?}");
+        n_atomics += atomics;
+        n_guesses += of_rank["guesses"].as_u64().unwrap();
+    }
+    // On one node each digit is asked for once; a guess of 0 looks.
+    assert!(n_atomics >= 3 * 150, "{n_atomics}");
+    assert!(
+        n_atomics <= 3 * 150 + n_guesses / 10,
+        "{n_atomics} for {n_guesses} guesses"
+    );
+}
+
 /// The counter does count collectives: the collective version makes as many as its summary says.
 #[test]
 fn a_collective_game_calls_one_allreduce_a_round_and_nothing_else() {

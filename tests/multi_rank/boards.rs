@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use onesided::claim::{BitBoard, Board, Claim, Options, SharedBoard, SlotBoard, SpreadBoard};
+use onesided::claim::{
+    BitBoard, Board, Claim, Options, SharedBoard, SlotBoard, SpreadBoard, TwoTierBoard,
+};
 use onesided::rma::{Comm, Dealt, Rank, Result};
 
 use crate::harness::{Body, crawls};
@@ -27,11 +29,11 @@ pub const BODIES: &[Body] = &[
     },
     Body {
         name: "boards::bits::what_is_known_is_true",
-        run: |comm| knowledge(comm, BitBoard::open),
+        run: |comm| knowledge(comm, BitBoard::open, Lost::AtHome),
     },
     Body {
         name: "boards::slots::what_is_known_is_true",
-        run: |comm| knowledge(comm, SlotBoard::open),
+        run: |comm| knowledge(comm, SlotBoard::open, Lost::AtHome),
     },
     Body {
         name: "boards::bits::a_cleared_board_is_as_new",
@@ -51,7 +53,7 @@ pub const BODIES: &[Body] = &[
     },
     Body {
         name: "boards::shared::what_is_known_is_true",
-        run: |comm| knowledge(comm, SharedBoard::open),
+        run: |comm| knowledge(comm, SharedBoard::open, Lost::AtHome),
     },
     Body {
         name: "boards::shared::a_cleared_board_is_as_new",
@@ -67,7 +69,7 @@ pub const BODIES: &[Body] = &[
     },
     Body {
         name: "boards::spread_bits::what_is_known_is_true",
-        run: |comm| knowledge(comm, spread_bits),
+        run: |comm| knowledge(comm, spread_bits, Lost::AtHome),
     },
     Body {
         name: "boards::spread_bits::a_cleared_board_is_as_new",
@@ -83,11 +85,31 @@ pub const BODIES: &[Body] = &[
     },
     Body {
         name: "boards::spread_slots::what_is_known_is_true",
-        run: |comm| knowledge(comm, spread_slots),
+        run: |comm| knowledge(comm, spread_slots, Lost::AtHome),
     },
     Body {
         name: "boards::spread_slots::a_cleared_board_is_as_new",
         run: |comm| cleared(comm, spread_slots),
+    },
+    Body {
+        name: "boards::two_tier::every_item_is_won_once",
+        run: |comm| won_once(comm, TwoTierBoard::open),
+    },
+    Body {
+        name: "boards::two_tier::the_home_rank_may_wait_or_compute",
+        run: |comm| home_away(comm, TwoTierBoard::open),
+    },
+    Body {
+        name: "boards::two_tier::what_is_known_is_true",
+        run: |comm| knowledge(comm, TwoTierBoard::open, Lost::OnTheNode),
+    },
+    Body {
+        name: "boards::two_tier::a_cleared_board_is_as_new",
+        run: |comm| cleared(comm, TwoTierBoard::open),
+    },
+    Body {
+        name: "boards::two_tier::a_node_asks_once",
+        run: a_node_asks_once,
     },
     Body {
         name: "boards::losers_learn_the_owner",
@@ -155,6 +177,7 @@ fn won_once<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     {
         let mut board = open(comm, comm.size() - 1, n_items).unwrap();
         assert!(!board.all_known_claimed());
+        comm.barrier().unwrap(); // what one rank learns, others may know at once
         let won = claim_all(comm, &mut board);
         board.look().unwrap();
         // Somebody may have set the last bit of a word, and not counted the word yet.
@@ -200,7 +223,14 @@ fn home_away<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     }
 }
 
-fn knowledge<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
+/// Where a claim is lost of an item that this rank has claimed before.
+#[derive(PartialEq)]
+enum Lost {
+    AtHome,
+    OnTheNode,
+}
+
+fn knowledge<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, lost: Lost) {
     let mut board = open(comm, 0, 130).unwrap();
     let mine = comm.rank() as usize; // each rank claims one item of its own, and no more
     assert!(!board.is_known_claimed(mine));
@@ -216,7 +246,8 @@ fn knowledge<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
         !board.claim(mine).unwrap().is_won(),
         "asked all the same, it is lost"
     );
-    assert!(board.n_operations() > operations);
+    let asked_home = board.n_operations() > operations;
+    assert_eq!(asked_home, lost == Lost::AtHome);
     comm.barrier().unwrap();
     board.look().unwrap();
     let account = board.account().unwrap();
@@ -243,8 +274,37 @@ fn cleared<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
         }
         comm.barrier().unwrap();
         assert!(!board.is_known_claimed(69) && !board.all_known_claimed());
+        comm.barrier().unwrap(); // what one rank learns, others may know at once
     }
     board.close().unwrap();
+}
+
+/// All ranks are on one node: together they ask the home rank once for each item. One that claims
+/// nothing learns all by looking, and a board that is all taken costs no operation.
+fn a_node_asks_once(comm: &Comm<'_>) {
+    for n_items in SIZES {
+        let mut board = TwoTierBoard::open(comm, 0, n_items).unwrap();
+        let looks_only = comm.size() > 1 && comm.rank() == 1;
+        let won = match looks_only {
+            true => Vec::new(),
+            false => claim_all(comm, &mut board),
+        };
+        let operations = gather_numbers(comm, &[board.n_operations()]);
+        comm.barrier().unwrap(); // all words are counted
+        assert!(board.all_known_claimed());
+        if let Some(operations) = operations {
+            assert_eq!(operations.iter().sum::<u64>(), n_items as u64);
+        }
+        let before = (board.n_operations(), board.n_node_operations());
+        board.look().unwrap();
+        assert_eq!(board.evidence_of_look(), 0);
+        assert!(!board.claim(n_items - 1).unwrap().is_won());
+        assert_eq!(board.evidence(n_items - 1), 0, "lost on the node");
+        let after = (board.n_operations(), board.n_node_operations());
+        assert_eq!(before, after, "nothing is asked, and nothing written");
+        assert_each_won_once(comm, &board, &won);
+        board.close().unwrap();
+    }
 }
 
 fn owners(comm: &Comm<'_>) {

@@ -6,9 +6,8 @@ use std::process::Command;
 use onesided::doctor::{Away, ClaimMethod, Document, Measured, Policy};
 use onesided::rma;
 
-use crate::faults::may_hang_at_the_end;
 use crate::hosts::{Hosts, name};
-use crate::launchers::{Within, launcher_words};
+use crate::launchers::{Within, launcher_words, may_hang_at_the_end};
 use crate::support::{launcher, scratch};
 use crate::{ONESIDED, Test};
 

@@ -50,15 +50,6 @@ pub const TESTS: &[Test] = &[
     ),
 ];
 
-/// Whether this library may hang in `MPI_Finalize`, when all has been done and printed.
-///
-/// MPICH 4.0.2 with UCX over TCP: a rank whose own endpoints are flushed waits for the process manager,
-/// outside UCX, and the others wait for its acknowledgement of what they flush.
-pub fn may_hang_at_the_end() -> bool {
-    let library = rma::library().expect("the library names itself");
-    faults::MPICH_4_0_FINALIZE_OVER_TCP.is_in(&library)
-}
-
 /// Bits that all ranks try to be the first to set.
 const N_BITS: usize = 256;
 

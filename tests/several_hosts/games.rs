@@ -109,6 +109,7 @@ fn both_versions(per_host: u32, within: Within) {
         "compare-and-swap",
         "uniform:300us..1ms",
     );
+    one_sided(&hosts, per_host, within, "two-tier", "uniform:300us..1ms");
     collective(&hosts, per_host, within);
 }
 

@@ -1,5 +1,7 @@
 //! Several hosts on this machine, made of namespaces by `hosts.sh`.
 
+#![allow(dead_code, reason = "a benchmark uses its own part")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,8 +13,7 @@ use onesided::rma::Family;
 use serde::de::IgnoredAny;
 use tempfile::TempDir;
 
-use crate::faults::may_hang_at_the_end;
-use crate::launchers::{Within, launcher_words};
+use crate::launchers::{Within, launcher_words, may_hang_at_the_end};
 use crate::support::{Job, launcher, scratch, signal};
 
 /// What makes a set of hosts and talks to them.

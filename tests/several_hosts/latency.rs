@@ -123,7 +123,7 @@ fn a_claim_takes_a_round_trip() {
 
 fn games_stay_right() {
     let hosts = delayed(3);
-    for method in ["fetch-and-op", "compare-and-swap"] {
+    for method in ["fetch-and-op", "compare-and-swap", "two-tier"] {
         // The home rank's claims take no round trip: it is to leave something to the others.
         one_sided(&hosts, 1, Within::SharedMemory, method, "uniform:3ms..9ms");
     }

@@ -1,6 +1,6 @@
 //! What each launcher is told so that ranks come to lie on several hosts, and use TCP.
 
-use onesided::rma::{Family, Library};
+use onesided::rma::{self, Family, Library, faults};
 
 use crate::hosts::AGENT;
 
@@ -14,6 +14,15 @@ pub enum Within {
     Tcp,
     /// Through shared memory, if the library will.
     SharedMemory,
+}
+
+/// Whether this library may hang in `MPI_Finalize`, when all has been done and printed.
+///
+/// MPICH 4.0.2 with UCX over TCP: a rank whose own endpoints are flushed waits for the process manager,
+/// outside UCX, and the others wait for its acknowledgement of what they flush.
+pub fn may_hang_at_the_end() -> bool {
+    let library = rma::library().expect("the library names itself");
+    faults::MPICH_4_0_FINALIZE_OVER_TCP.is_in(&library)
 }
 
 /// Arguments and environment of a launcher.

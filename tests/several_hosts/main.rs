@@ -13,6 +13,7 @@ mod latency;
 mod launchers;
 #[path = "../support/mod.rs"]
 mod support;
+mod two_tier;
 
 use std::path::Path;
 
@@ -34,7 +35,13 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some("--body") => {
-            let bodies = [apart::BODIES, latency::BODIES, faults::BODIES].concat();
+            let bodies = [
+                apart::BODIES,
+                latency::BODIES,
+                faults::BODIES,
+                two_tier::BODIES,
+            ]
+            .concat();
             return harness::run_body(&[(ThreadLevel::Funneled, &bodies)], &args[2..]);
         }
         Some("--hold-hosts") => return apart::hold_hosts(),
@@ -53,6 +60,7 @@ fn main() {
         home_away::TESTS,
         faults::TESTS,
         doctor::TESTS,
+        two_tier::TESTS,
     ]
     .concat();
     let mut arguments = Arguments::from_args();
@@ -94,7 +102,7 @@ fn result_on<T: DeserializeOwned>(hosts: &Hosts, per_host: u32, within: Within, 
 /// What the first rank printed: one JSON document.
 fn result_of<T: DeserializeOwned>(job: &BodyJob) -> T {
     // Ranks that hang at the end leave no word that they have ended.
-    if !(faults::may_hang_at_the_end() && job.ended.code == Some(0)) {
+    if !(launchers::may_hang_at_the_end() && job.ended.code == Some(0)) {
         job.verdict().unwrap_or_else(|why| panic!("{why}"));
     }
     let printed = &job.ended.stdout;

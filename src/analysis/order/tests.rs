@@ -126,6 +126,48 @@ fn each_impossible_pair_of_compare_and_swaps_is_found() {
 }
 
 #[test]
+fn each_impossible_pair_on_two_tiers_is_found() {
+    let method = Method::TwoTier;
+    let won = claim(0, 1, (5, 20), 0b01, true);
+    let on_node = claim(1, 1, (0, 10), 0, false); // while the other asks
+    let lost = claim(2, 1, (30, 40), 0b01, false);
+    let second = claim(1, 2, (30, 40), 0b11, true);
+    let looked = claim(1, 0, (0, 1), 0, false);
+    let good = [on_node, won, lost, second, looked];
+    let order = check(method, 9, &good);
+    assert_eq!((order.n_claims, order.n_violations), (5, 0), "{order:?}");
+
+    assert_violated(
+        method,
+        &[won, claim(1, 1, (7, 9), 0b01, true)],
+        "two claims won",
+    );
+    let unasked = claim(1, 2, (7, 9), 0, true);
+    assert_violated(method, &[won, unasked], "did not ask the home rank");
+    let early = claim(1, 1, (0, 4), 0, false);
+    assert_violated(method, &[won, on_node, early], "before anybody claimed it");
+    let never = claim(1, 2, (30, 40), 0, false);
+    assert_violated(method, &[won, never], "nobody asked for it");
+    let no_digit = claim(1, 70, (11, 20), 0, false);
+    assert_violated(method, &[won, no_digit], "no digit");
+    // Those that asked are held to what fetch-and-op is.
+    let stale = claim(2, 1, (41, 50), 0b01, false);
+    assert_violated(method, &[won, second, stale], "saw less");
+    let apart = claim(1, 2, (30, 40), 0b10, true);
+    assert_violated(method, &[won, apart], "neither holds the other");
+
+    // A part of a game proves less; and games are apart.
+    let mut part = OrderCheck::new(method, 9);
+    part.add(0, never);
+    part.end_game(0, false);
+    part.add(1, won);
+    part.end_game(1, true);
+    part.add(2, on_node);
+    part.end_game(2, true);
+    assert_eq!(part.into_order().n_violations, 1);
+}
+
+#[test]
 fn clocks_that_may_be_off_by_more_prove_nothing() {
     let first = claim(0, 1, (0, 10), 0b01, true);
     let second = claim(0, 2, (11, 20), 0b11, true);

@@ -5,7 +5,6 @@ mod numbers;
 mod open;
 
 pub use memory::Memory;
-#[allow(unused_imports)]
 pub(in crate::claim) use open::try_setting_bits;
 
 use super::known::{Known, assert_item, place, words_for};

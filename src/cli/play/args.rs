@@ -56,6 +56,8 @@ pub(super) enum ClaimWith {
     CompareAndSwap,
     /// One bit a digit, by CPU atomics in memory that all ranks share: one node only
     SharedMemory,
+    /// One bit a digit, decided within each node by CPU atomics: only its winner asks rank 0
+    TwoTier,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

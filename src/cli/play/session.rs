@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use onesided::claim::{
     BitBoard, Board, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard, SpreadBoard,
-    Tickets,
+    Tickets, TwoTierBoard,
 };
 use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series, Ticketed};
 use onesided::report;
@@ -83,6 +83,9 @@ impl<'mpi> Session<'_, 'mpi> {
                     (ClaimWith::FetchAndOp, HomeArg::Spread, _) => self.play_on(
                         both.map(|options| SpreadBoard::open_with(self.world, n_items, options)),
                     ),
+                    (ClaimWith::TwoTier, ..) => self.play_on(both.map(|options| {
+                        TwoTierBoard::open_with(self.world, HOME, n_items, options)
+                    })),
                     (ClaimWith::CompareAndSwap, HomeArg::Rank0, _) => {
                         self.play_on(both.map(|options| {
                             SlotBoard::open_with(self.world, HOME, n_items, options)
@@ -149,7 +152,7 @@ impl<'mpi> Session<'_, 'mpi> {
         (n_nodes > 1).then(|| {
             Failure::Usage(format!(
                 "--claim-with shared-memory needs all ranks on one node, and they are on {n_nodes}: \
-                 use --claim-with fetch-and-op"
+                 use --claim-with two-tier, or fetch-and-op"
             ))
         })
     }

@@ -5,5 +5,6 @@ mod ask;
 mod window;
 
 pub use super::environment::{exit_now, library_text};
-pub use ask::{node_of, open_mpi_components};
+pub use super::placement::node_of;
+pub use ask::open_mpi_components;
 pub use window::{MemoryModel, ProbeWindow, Word};

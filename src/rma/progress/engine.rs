@@ -223,6 +223,12 @@ impl<'mpi> ProgressEngine<'mpi> {
         }
     }
 
+    /// Enters MPI for a moment (`MPI_Iprobe`), whatever the means: for an operation that has turned out to
+    /// need no MPI, in a loop that others take to be in MPI all the time.
+    pub(crate) fn enter(&self) -> Result<()> {
+        check("MPI_Iprobe", enter_mpi())
+    }
+
     /// Does `work`, which calls nothing of MPI, and lends MPI to the helper meanwhile where there is
     /// one.
     ///

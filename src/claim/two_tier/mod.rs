@@ -1,0 +1,299 @@
+//! A board that is claimed within a node first: only the node's winner asks the home rank.
+
+#[cfg(test)]
+mod interleavings;
+#[cfg(test)]
+mod model;
+mod protocol;
+
+use super::known::{Remember, assert_item, words_for};
+use super::word_board::try_setting_bits;
+use super::{Account, Board, Claim, Options};
+use crate::rma::{
+    Allocation, Bits, Comm, Counter, Error, Layout, ProgressEngine, Rank, Region, Result,
+    SharedWindow, Window, node_of,
+};
+use protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
+
+/// Items as bits in 64-bit words twice: on the home rank, where claims are won, and in memory that the
+/// ranks of a node share, where most of them are lost. Of the ranks of a node one at most asks the home
+/// rank for an item, and what it is shown all of them know: steps T1 to T4 of `src/claim/README.md`.
+///
+/// The two memories are apart, and no word ever sees both MPI's atomics and the CPU's: words on the home
+/// rank see `MPI_Fetch_and_op` alone, also by the ranks of its own node.
+///
+/// What [`is_known_claimed`](Board::is_known_claimed) and
+/// [`all_known_claimed`](Board::all_known_claimed) say is the node's knowledge, and it is that items are
+/// *taken*: claimed, or being claimed at this moment by another rank of this node, whose claim will find
+/// them claimed or win them. Either way nobody of this node can win them any more.
+#[derive(Debug)]
+#[must_use = "a board is closed with `close`, which is collective"]
+pub struct TwoTierBoard<'mpi> {
+    home: HomeWords<'mpi>,
+    node: NodeWords<'mpi>,
+    engine: ProgressEngine<'mpi>,
+    shape: Shape,
+    is_home: bool,
+    /// How many claims were lost on the node since the home rank was in MPI; counted there alone.
+    n_outside_mpi: u32,
+    /// Whether this is the lowest rank of its node, which clears the node's words.
+    leads_node: bool,
+    /// What the home rank's word showed in the last claim, 0 if that was lost on the node.
+    shown: u64,
+    /// Likewise in the last look.
+    looked: u64,
+    /// Where the next look begins.
+    next_look: usize,
+    n_operations: u64,
+    n_node_operations: u64,
+}
+
+#[derive(Debug)]
+struct HomeWords<'mpi> {
+    window: Window<'mpi>,
+    words: Region<Bits>,
+}
+
+impl HomeMemory for HomeWords<'_> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn fetch_or(&self, index: usize, bits: u64) -> Result<u64> {
+        self.window.fetch_or(self.words, index, bits)
+    }
+}
+
+#[derive(Debug)]
+struct NodeWords<'mpi> {
+    window: SharedWindow<'mpi>,
+    words: Region<Bits>,
+    n_full_words: Region<Counter>,
+}
+
+impl NodeMemory for NodeWords<'_> {
+    #[inline(always)]
+    fn load(&self, index: usize) -> u64 {
+        self.window.load(self.words, index)
+    }
+
+    #[inline(always)]
+    fn fetch_or(&self, index: usize, bits: u64) -> u64 {
+        self.window.fetch_or(self.words, index, bits)
+    }
+
+    #[inline(always)]
+    fn n_full_words(&self) -> u64 {
+        self.window.load(self.n_full_words, 0)
+    }
+
+    #[inline(always)]
+    fn count_full_word(&self) {
+        self.window.fetch_add(self.n_full_words, 0, 1);
+    }
+}
+
+fn lay_out_home(n_items: usize) -> (Layout, Region<Bits>) {
+    let mut layout = Layout::new();
+    let words = layout.region(words_for(n_items));
+    (layout, words)
+}
+
+fn lay_out_node(n_items: usize) -> (Layout, Region<Bits>, Region<Counter>) {
+    let (mut layout, words) = lay_out_home(n_items);
+    layout.on_next_cache_line(); // it is read in every guess, and written once a word
+    let n_full_words = layout.region(usize::from(words.n_words() > 1));
+    (layout, words, n_full_words)
+}
+
+impl<'mpi> TwoTierBoard<'mpi> {
+    /// Opens a board of `n_items` free items on rank `home`, and one on each node. Collective.
+    ///
+    /// # Errors
+    /// As [`open_with`](TwoTierBoard::open_with).
+    pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
+        Self::open_with(comm, home, n_items, &Options::default())
+    }
+
+    /// [`open`](TwoTierBoard::open) with choices of hints and progress.
+    ///
+    /// # Errors
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with).
+    pub fn open_with(
+        comm: &Comm<'mpi>,
+        home: Rank,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
+        let (mut layout, words) = lay_out_home(n_items);
+        let trial_words = layout.region(words_for(comm.size() as usize));
+        let (node_layout, node_words, n_full_words) = lay_out_node(n_items);
+        let node = node_of(comm)?;
+        let leads_node = node.rank() == 0;
+        let home_bytes = layout.bytes_on(comm.rank() == home);
+        let bytes = home_bytes.saturating_add(node_layout.bytes_on(leads_node));
+        let no_private_memory = Options {
+            remember: Remember::Nothing,
+            ..*options
+        };
+        no_private_memory.assert_memory(comm, Allocation::Window, bytes, n_items)?;
+        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
+        try_setting_bits(comm, &window, trial_words)?;
+        let node_window = SharedWindow::open(&node, 0, &node_layout)?;
+        node.free()?;
+        let engine = match n_items {
+            0 => ProgressEngine::none(),
+            _ => {
+                let mut read = || window.fetch_or(words, 0, 0).map(drop);
+                options.start_engine(comm, &window.homes(), &mut read)?
+            }
+        };
+        Ok(TwoTierBoard {
+            home: HomeWords { window, words },
+            node: NodeWords {
+                window: node_window,
+                words: node_words,
+                n_full_words,
+            },
+            engine,
+            shape: Shape::of(n_items),
+            is_home: comm.rank() == home,
+            n_outside_mpi: 0,
+            leads_node,
+            shown: 0,
+            looked: 0,
+            next_look: 0,
+            n_operations: 0,
+            n_node_operations: 0,
+        })
+    }
+
+    /// How many CPU atomics this rank has issued on its node's words for claims and looks so far; plain
+    /// loads are not among them.
+    pub fn n_node_operations(&self) -> u64 {
+        self.n_node_operations
+    }
+
+    /// A home rank that does nothing but claim lets other ranks' claims through, as on other boards, also
+    /// where all that it claims is lost on its node.
+    #[inline]
+    fn enter_mpi_at_times(&mut self) -> Result<()> {
+        const N_CLAIMS: u32 = 64; // some 100 ns of MPI on a microsecond of claims
+        self.n_outside_mpi += 1;
+        if self.n_outside_mpi < N_CLAIMS {
+            return Ok(());
+        }
+        self.n_outside_mpi = 0;
+        self.engine.enter()
+    }
+
+    /// Goes on with an attempt to its end: at most one operation on the home rank, and three CPU atomics.
+    #[inline(never)]
+    fn finish(&mut self, mut attempt: Attempt) -> Result<(bool, u64)> {
+        loop {
+            match attempt.next {
+                Next::Ended(End::LostOnNode) => return Ok((false, 0)),
+                Next::Ended(End::Asked { won, shown }) => return Ok((won, shown)),
+                Next::AskHome { .. } => self.n_operations += 1,
+                _ => self.n_node_operations += 1,
+            }
+            attempt = attempt.step(&self.node, &self.home)?;
+        }
+    }
+}
+
+impl Board for TwoTierBoard<'_> {
+    fn n_items(&self) -> usize {
+        self.shape.n_items()
+    }
+
+    #[inline]
+    fn claim(&mut self, item: usize) -> Result<Claim> {
+        assert_item(item, self.shape.n_items());
+        let won;
+        (won, self.shown) = match Attempt::claim(&self.shape, item, &self.node) {
+            None => (false, 0),
+            Some(attempt) => self.finish(attempt)?,
+        };
+        if self.is_home && self.shown == 0 {
+            self.enter_mpi_at_times()?;
+        }
+        Ok(match won {
+            true => Claim::Won,
+            false => Claim::Lost { owner: None },
+        })
+    }
+
+    /// Reads the next word on the home rank of which this node lacks bits, and tells the node. No
+    /// operation where there is none.
+    fn look(&mut self) -> Result<()> {
+        self.looked = 0;
+        if self.all_known_claimed() {
+            return Ok(());
+        }
+        if let Some((word, known)) = self.shape.word_to_look_at(self.next_look, &self.node) {
+            self.next_look = word.index + 1;
+            (_, self.looked) = self.finish(Attempt::look(word, known))?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn is_known_claimed(&self, item: usize) -> bool {
+        assert_item(item, self.shape.n_items());
+        self.shape.is_taken(item, &self.node)
+    }
+
+    #[inline]
+    fn all_known_claimed(&self) -> bool {
+        self.shape.all_taken(&self.node)
+    }
+
+    #[inline]
+    fn evidence(&self, _item: usize) -> u64 {
+        self.shown
+    }
+
+    fn evidence_of_look(&self) -> u64 {
+        match self.shape.n_words() {
+            1 => self.looked,
+            _ => 0,
+        }
+    }
+
+    fn n_operations(&self) -> u64 {
+        self.n_operations
+    }
+
+    fn account(&self) -> Result<Account> {
+        let words = self.home.window.read(self.home.words)?;
+        let claimed = (0..self.n_items()).map(|item| {
+            let (index, bit) = self.shape.place(item);
+            words[index] & bit != 0
+        });
+        let claimed = claimed.collect();
+        Ok(Account {
+            claimed,
+            owners: None,
+        })
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.home.window.clear()
+    }
+
+    fn forget(&mut self) {
+        if self.leads_node {
+            self.node.window.clear();
+        }
+    }
+
+    fn engine(&self) -> &ProgressEngine<'_> {
+        &self.engine
+    }
+
+    fn close(self) -> Result<()> {
+        drop(self.engine); // before its window: its thread calls MPI
+        self.home.window.close()?;
+        self.node.window.close()
+    }
+}
