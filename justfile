@@ -69,6 +69,9 @@ bench NAME="claims" *ARGS:
         exports=$(.ci/readers env || echo "echo 'no readers: peers are not measured'")
         eval "$exports"
         ;;
+    two_tier) # starts jobs itself, across hosts
+        started_by=(timeout 3600)
+        ;;
     throughput) # starts jobs itself, of as many ranks as it likes
         started_by=(timeout 3600)
         exports=$(.ci/peers env)
