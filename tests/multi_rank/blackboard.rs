@@ -7,8 +7,7 @@ use onesided::claim::{
 };
 use onesided::rma::Comm;
 
-use crate::harness::{Body, crawls};
-use crate::windows::gather_numbers;
+use crate::harness::{Body, crawls, gather_numbers};
 
 pub const BODIES: &[Body] = &[
     Body {

@@ -90,7 +90,7 @@ fn compare_and_swap_64(comm: &Comm<'_>) {
         ffi::MPI_Win_unlock_all(window);
         ffi::MPI_Win_free(&mut window);
     }
-    if let Some(all) = crate::windows::gather_numbers(comm, &[won]) {
+    if let Some(all) = crate::harness::gather_numbers(comm, &[won]) {
         assert_eq!(
             all.iter().sum::<u64>(),
             N_SLOTS as u64,

@@ -134,12 +134,32 @@ impl BodyJob {
     }
 }
 
+/// Whether an operation of some ranks takes a round trip over a network.
+pub fn is_apart(comm: &Comm<'_>) -> bool {
+    onesided::rma::Placement::of(comm).expect("nodes").n_nodes() > 1
+}
+
 /// Whether operations crawl: MPICH 4.0.2 and 4.3.2 poll without ever yielding, so that with more ranks
 /// than cores an operation of one rank waits for a time slice of another, milliseconds each. Bodies do
 /// less then.
 pub fn crawls(comm: &Comm<'_>) -> bool {
     let library = onesided::rma::library().expect("the library names itself");
     library.family == Family::Mpich && library.version[0] < 5 && comm.size() > 2
+}
+
+/// Every rank's numbers, on all ranks the same assertion: `None` elsewhere than on rank 0.
+pub fn gather_numbers(comm: &Comm<'_>, numbers: &[u64]) -> Option<Vec<u64>> {
+    let bytes: Vec<u8> = numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    let all = comm.gather(0, &bytes).expect("gathered")?;
+    let words = all.iter().flat_map(|bytes| bytes.chunks_exact(8));
+    Some(
+        words
+            .map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")))
+            .collect(),
+    )
 }
 
 /// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.

@@ -9,8 +9,7 @@ use onesided::claim::{
 };
 use onesided::rma::{Comm, Result};
 
-use crate::harness::{Body, crawls};
-use crate::windows::gather_numbers;
+use crate::harness::{Body, crawls, gather_numbers, is_apart};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -137,7 +136,11 @@ fn mixed<'mpi, M: Memory>(
     comm: &Comm<'mpi>,
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
-    let n_items = if crawls(comm) { 700 } else { 20_000 };
+    let n_items = if crawls(comm) || is_apart(comm) {
+        700
+    } else {
+        20_000
+    };
     for (round, schedule) in schedules().into_iter().enumerate() {
         let options = Options {
             schedule,

@@ -109,7 +109,7 @@ fn on_board<'mpi, B: Board>(comm: &Comm<'mpi>, progress: Progress, open: Open<'m
         }
         assert_eq!(won.len() as u64, meanwhile + 1, "nobody else claims these");
     }
-    let counts = crate::windows::gather_numbers(comm, &[meanwhile]);
+    let counts = crate::harness::gather_numbers(comm, &[meanwhile]);
     if let (Some(counts), true) = (counts, comm.size() > 1) {
         // Of some 280 a rank on a machine that is idle, and of one where nothing moves.
         for (rank, &count) in counts.iter().enumerate().skip(1) {

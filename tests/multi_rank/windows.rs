@@ -4,7 +4,7 @@ use onesided::rma::{
     self, Bits, Comm, Counter, ErrorKind, Highest, Hints, Layout, Rank, Slot, Window,
 };
 
-use crate::harness::{Body, crawls};
+use crate::harness::{Body, crawls, gather_numbers};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -36,21 +36,6 @@ pub const BODIES: &[Body] = &[
         run: gathers,
     },
 ];
-
-/// Every rank's numbers, on all ranks the same assertion: `None` elsewhere than on rank 0.
-pub fn gather_numbers(comm: &Comm<'_>, numbers: &[u64]) -> Option<Vec<u64>> {
-    let bytes: Vec<u8> = numbers
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
-        .collect();
-    let all = comm.gather(0, &bytes).expect("gathered")?;
-    let words = all.iter().flat_map(|bytes| bytes.chunks_exact(8));
-    Some(
-        words
-            .map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")))
-            .collect(),
-    )
-}
 
 /// First and last rank: the home rank has no special place.
 fn homes(comm: &Comm<'_>) -> impl Iterator<Item = Rank> {

@@ -1,6 +1,8 @@
 //! Tests that run across several hosts, joined by a network that can be slow: namespaces of this machine.
 
 mod apart;
+#[path = "../multi_rank/blackboard.rs"]
+mod blackboard;
 mod clocks;
 mod doctor;
 mod faults;
@@ -9,8 +11,11 @@ mod games;
 mod harness;
 mod home_away;
 mod hosts;
+mod in_numbers;
 mod latency;
 mod launchers;
+#[path = "../multi_rank/numbers.rs"]
+mod numbers;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_tier;
@@ -40,6 +45,8 @@ fn main() {
                 latency::BODIES,
                 faults::BODIES,
                 two_tier::BODIES,
+                numbers::BODIES,
+                blackboard::BODIES,
             ]
             .concat();
             return harness::run_body(&[(ThreadLevel::Funneled, &bodies)], &args[2..]);
@@ -61,6 +68,7 @@ fn main() {
         faults::TESTS,
         doctor::TESTS,
         two_tier::TESTS,
+        in_numbers::TESTS,
     ]
     .concat();
     let mut arguments = Arguments::from_args();
@@ -99,12 +107,17 @@ fn result_on<T: DeserializeOwned>(hosts: &Hosts, per_host: u32, within: Within, 
     result_of(&job)
 }
 
-/// What the first rank printed: one JSON document.
-fn result_of<T: DeserializeOwned>(job: &BodyJob) -> T {
+/// Panics unless every rank ran the body to its end.
+fn assert_done(job: &BodyJob) {
     // Ranks that hang at the end leave no word that they have ended.
     if !(launchers::may_hang_at_the_end() && job.ended.code == Some(0)) {
         job.verdict().unwrap_or_else(|why| panic!("{why}"));
     }
+}
+
+/// What the first rank printed: one JSON document.
+fn result_of<T: DeserializeOwned>(job: &BodyJob) -> T {
+    assert_done(job);
     let printed = &job.ended.stdout;
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }

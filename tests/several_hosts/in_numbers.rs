@@ -1,0 +1,28 @@
+//! What holds on one host holds across hosts: claims in numbers, words dealt over all ranks, and what
+//! ranks know together.
+
+use crate::harness::{self, DEADLINE};
+use crate::hosts::Hosts;
+use crate::launchers::Within;
+use crate::{Test, assert_done, blackboard, numbers};
+
+pub const TESTS: &[Test] = &[
+    ("in_numbers::claims_in_numbers", || {
+        // Memory is shared within one host only.
+        let names = numbers::BODIES.iter().map(|body| body.name);
+        across_hosts(names.filter(|name| !name.contains("::shared::")));
+    }),
+    ("in_numbers::the_blackboard", || {
+        let names = blackboard::BODIES.iter().map(|body| body.name);
+        across_hosts(names);
+    }),
+];
+
+/// Runs bodies on two hosts of two ranks.
+fn across_hosts(names: impl Iterator<Item = &'static str>) {
+    let hosts = Hosts::up(2);
+    for name in names {
+        let job = |_, program| hosts.job(2, Within::SharedMemory, program);
+        assert_done(&harness::launch_by(job, 4, name, DEADLINE));
+    }
+}
