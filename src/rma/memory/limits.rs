@@ -272,7 +272,7 @@ impl MemoryLimit {
     /// What a user can do, so that `needed_bytes` are there.
     pub(in super::super) fn advice(&self, needed_bytes: u64) -> String {
         const LESS: &str = "spread the board over more nodes (--home spread), start fewer ranks on each, or \
-                            let ranks remember less";
+                            let ranks remember nothing (Remember::Nothing)";
         match self {
             MemoryLimit::Node => format!("To need less on this node, {LESS}"),
             MemoryLimit::ControlGroup(_) => format!(
