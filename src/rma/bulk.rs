@@ -185,8 +185,14 @@ impl<H: Homes> Window<'_, H> {
         let results = &mut words.results.get_mut()[..n_words];
         if n_ranks > 1 {
             let ordered = &mut words.ordered[..n_words];
-            for (i, word) in ordered.iter_mut().enumerate() {
-                *word = results[slot_of(i)];
+            let mut from_slots = results.iter();
+            for rank in 0..n_ranks {
+                // No division a word, which was most of what this took.
+                for (word, found) in
+                    (ordered[rank..].iter_mut().step_by(n_ranks)).zip(&mut from_slots)
+                {
+                    *word = *found;
+                }
             }
             results.copy_from_slice(ordered);
         }
@@ -237,7 +243,7 @@ impl<H: Homes> Window<'_, H> {
         let n_ranks = self.homes().n_ranks();
         for i in 0..n_ranks.min(region.n_words()) {
             let count = (region.n_words() - i).div_ceil(n_ranks);
-            let of_rank = self.read_run(&region, i, count)?;
+            let of_rank = self.read_run(&region, i, 0..count)?;
             for (nth, word) in of_rank.into_iter().enumerate() {
                 words[i + nth * n_ranks] = word;
             }
@@ -245,19 +251,42 @@ impl<H: Homes> Window<'_, H> {
         Ok(words)
     }
 
-    /// The first `count` words of `region` that the `i`-th rank holds.
+    /// Shows all words of `region` to `look`, rank by rank, in pieces of 1 MiB at most: no more memory than
+    /// that, however large the region is. Not atomic, as [`read`](Window::read).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn read_in_pieces<K: Kind>(
+        &self,
+        region: Region<K>,
+        mut look: impl FnMut(&[K::Word]),
+    ) -> Result<()> {
+        const PIECE_BYTES: usize = 1 << 20;
+        let n_ranks = self.homes().n_ranks();
+        for i in 0..n_ranks.min(region.n_words()) {
+            let count = (region.n_words() - i).div_ceil(n_ranks);
+            let piece_words = PIECE_BYTES / size_of::<K::Word>();
+            for start in (0..count).step_by(piece_words) {
+                look(&self.read_run(&region, i, start..count.min(start + piece_words))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those words `run` of `region` that the `i`-th rank holds, counted on that rank.
     fn read_run<K: Kind>(
         &self,
         region: &Region<K>,
         i: usize,
-        count: usize,
+        run: Range<usize>,
     ) -> Result<Vec<K::Word>> {
         const PIECE_WORDS: usize = 1 << 20;
         let target = self.homes().rank(i);
-        let mut words = vec![K::Word::default(); count];
-        let complete = (0..count).step_by(PIECE_WORDS).try_for_each(|start| {
-            let n_words = PIECE_WORDS.min(count - start);
-            let displacement = region.displacement_of_run(start, n_words, self.n_bytes());
+        let mut words = vec![K::Word::default(); run.len()];
+        let complete = (0..run.len()).step_by(PIECE_WORDS).try_for_each(|start| {
+            let n_words = PIECE_WORDS.min(run.len() - start);
+            let displacement =
+                region.displacement_of_run(run.start + start, n_words, self.n_bytes());
             let n_bytes = int_count("number of bytes to get", n_words * size_of::<K::Word>())?;
             // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
             // within the window (`displacement_of_run`). Where not all is complete, `words` is leaked

@@ -92,6 +92,11 @@ impl<'mpi> SharedWindow<'mpi> {
         self.home
     }
 
+    /// How many bytes the home rank holds.
+    pub fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
     /// Sets `bits` in word `index` and returns the word as it was before (`lock or`, or a loop of
     /// `cmpxchg`). With `bits` 0, an atomic read.
     ///
@@ -109,7 +114,12 @@ impl<'mpi> SharedWindow<'mpi> {
     /// If `index` is outside the region, or the region is another window's.
     #[inline(always)]
     pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> u64 {
-        self.word(&region, index).fetch_add(addend, AcqRel)
+        let word = self.word(&region, index);
+        match addend {
+            // Caches share a line that is only read: ranks that look do not slow each other.
+            0 => word.load(Acquire),
+            _ => word.fetch_add(addend, AcqRel),
+        }
     }
 
     /// Word `index` as it is (a plain load, with acquire order). Unlike [`fetch_or`](Self::fetch_or)
@@ -126,8 +136,8 @@ impl<'mpi> SharedWindow<'mpi> {
     /// (both, where there is one word), each word atomically. Returns the words as they were before.
     ///
     /// # Panics
-    /// If the run is longer than [`RUN_WORDS`](super::RUN_WORDS) or not within the region, or the region
-    /// is another window's.
+    /// If the run is empty, longer than [`RUN_WORDS`](super::RUN_WORDS) or not within the region, or the
+    /// region is another window's.
     pub fn or_run<'buffer>(
         &self,
         region: Region<Bits>,
@@ -136,18 +146,14 @@ impl<'mpi> SharedWindow<'mpi> {
         buffer: &'buffer mut RunBuffer,
     ) -> &'buffer mut [u64] {
         let results = buffer.words(run.len());
-        for (result, index) in results.iter_mut().zip(run.clone()) {
-            let mut bits = u64::MAX;
-            if index == run.start {
-                bits &= first_bits;
-            }
-            if index + 1 == run.end {
-                bits &= last_bits;
-            }
-            let word = self.word(&region, index);
-            *result = match bits {
-                u64::MAX => word.swap(bits, AcqRel), // the same, and a CPU has one instruction for it
-                bits => word.fetch_or(bits, AcqRel),
+        let words = self.words(&region, run);
+        let last = words.len() - 1;
+        for (i, (result, word)) in results.iter_mut().zip(words).enumerate() {
+            *result = match i {
+                0 if last == 0 => word.fetch_or(first_bits & last_bits, AcqRel),
+                0 => word.fetch_or(first_bits, AcqRel),
+                i if i == last => word.fetch_or(last_bits, AcqRel),
+                _ => word.swap(u64::MAX, AcqRel), // the same, and a CPU has one instruction for it
             };
         }
         results
@@ -162,6 +168,17 @@ impl<'mpi> SharedWindow<'mpi> {
         (0..region.n_words())
             .map(|index| self.word(&region, index).load(Relaxed))
             .collect()
+    }
+
+    /// How many bits of a region are set; each word is read atomically. Exact where no operation is in
+    /// flight, which is for the caller to synchronise.
+    ///
+    /// # Panics
+    /// If the region is another window's.
+    pub fn n_set_bits(&self, region: Region<Bits>) -> u64 {
+        (0..region.n_words())
+            .map(|index| u64::from(self.word(&region, index).load(Relaxed).count_ones()))
+            .sum()
     }
 
     /// Sets every word to zero. No other operation may be in flight, which is for the caller to
@@ -194,6 +211,20 @@ impl<'mpi> SharedWindow<'mpi> {
     fn sync(&self) -> Result<()> {
         // SAFETY: live window, within the epoch.
         check("MPI_Win_sync", unsafe { ffi::MPI_Win_sync(self.raw) })
+    }
+
+    /// The words `run`, of which there is at least one.
+    fn words(&self, region: &Region<Bits>, run: Range<usize>) -> &[AtomicU64] {
+        assert!(!run.is_empty(), "a run of no words");
+        region.assert_word(run.end - 1);
+        let displacement = region.displacement_of_run(run.start, run.len(), self.n_bytes);
+        // SAFETY: the 64-bit words of `run` lie one behind the other within the `n_bytes` mapped bytes
+        // (`displacement_of_run`), aligned as that of `word` is. The memory lives until `close` consumes
+        // the window, and all ranks use atomics on it alone.
+        unsafe {
+            let first = self.base.as_ptr().add(displacement).cast::<AtomicU64>();
+            std::slice::from_raw_parts(first, run.len())
+        }
     }
 
     #[inline(always)]

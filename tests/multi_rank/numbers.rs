@@ -45,6 +45,22 @@ pub const BODIES: &[Body] = &[
         },
     },
     Body {
+        name: "numbers::bits::claimed_items_are_counted",
+        run: |comm| counted(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::claimed_items_are_counted",
+        run: |comm| counted(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::claimed_items_are_counted",
+        run: |comm| {
+            counted(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
         name: "numbers::bits::pipelined_claims",
         run: |comm| pipelined(comm, BitBoard::open(comm, 0, 1000).unwrap()),
     },
@@ -129,6 +145,35 @@ fn chunks<'mpi, M: Memory>(
             board.close().unwrap();
         }
     }
+}
+
+/// On a board of several pieces of 1 MiB, of which the last one is not full.
+fn counted<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    let rank = comm.rank() as usize;
+    let n_ranks = comm.size() as usize;
+    let n_items = (3 << 20) * 8 * n_ranks - 77;
+    let options = Options {
+        remember: Remember::Nothing,
+        ..Options::default()
+    };
+    let mut board = open(n_items, &options).unwrap();
+    assert_eq!(board.n_claimed().unwrap(), 0);
+    assert!(board.n_window_bytes() >= n_items / 8);
+    assert!(board.n_window_bytes() <= n_items / 8 + 200 * n_ranks);
+    comm.barrier().unwrap(); // at rest until here
+    // Apart from each other, and over all of the board.
+    const EACH: usize = 50;
+    for i in 0..EACH {
+        let item = (n_items - 1) - (i * n_ranks + rank) * (n_items / (EACH * n_ranks));
+        assert!(board.claim(item).unwrap().is_won());
+    }
+    comm.barrier().unwrap();
+    assert_eq!(board.n_claimed().unwrap(), EACH * n_ranks);
+    comm.barrier().unwrap();
+    board.close().unwrap();
 }
 
 /// Each rank claims in another way, all at the same time.

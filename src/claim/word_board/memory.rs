@@ -47,6 +47,15 @@ pub trait Memory: sealed::Sealed {
     /// What MPI returns.
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>>;
 
+    /// How many bits are set, at rest; in memory of bounded size.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64>;
+
+    /// How many bytes it has, on all ranks together.
+    fn n_bytes(&self) -> usize;
+
     /// Makes all zero, at rest.
     ///
     /// # Errors
@@ -105,6 +114,21 @@ impl<H: Homes> Memory for Window<'_, H> {
         self.read(words)
     }
 
+    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64> {
+        let mut n_set = 0;
+        self.read_in_pieces(words, |words| {
+            n_set += words
+                .iter()
+                .map(|word| u64::from(word.count_ones()))
+                .sum::<u64>();
+        })?;
+        Ok(n_set)
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.n_bytes() * self.homes().n_ranks()
+    }
+
     fn clear(&self) -> Result<()> {
         self.clear()
     }
@@ -153,6 +177,14 @@ impl Memory for SharedWindow<'_> {
 
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
         Ok(self.read(words))
+    }
+
+    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64> {
+        Ok(self.n_set_bits(words))
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.n_bytes()
     }
 
     fn clear(&self) -> Result<()> {

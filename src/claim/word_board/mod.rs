@@ -71,6 +71,21 @@ impl<M: Memory> WordBoard<'_, M> {
         words_for(self.n_items)
     }
 
+    /// How many items are claimed, by the board's memory. Reads that in pieces, so that the answer needs no
+    /// more memory on a large board than on a small one, which
+    /// [`account`](Board::account) does. At rest only, as that.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn n_claimed(&self) -> Result<usize> {
+        Ok(self.memory.n_set_bits(self.regions.words)? as usize)
+    }
+
+    /// How many bytes the board takes in windows, on all ranks together: 1 bit an item, and counters.
+    pub fn n_window_bytes(&self) -> usize {
+        self.memory.n_bytes()
+    }
+
     fn has_one_word(&self) -> bool {
         self.n_items <= 64
     }

@@ -86,26 +86,7 @@ impl<M: Memory> WordBoard<'_, M> {
         let (run, n_operations) = self.memory.or_run(words, run, ends, &mut handed.buffer)?; // N2
         handed.rest.start = end;
         self.n_operations += n_operations;
-        let (mut n_filled, mut n_full) = (0, 0);
-        for (i, word) in run.iter_mut().enumerate() {
-            let (before, mut asked) = (*word, u64::MAX);
-            if i == 0 {
-                asked &= ends.0;
-            }
-            if i == n_words - 1 {
-                asked &= ends.1;
-            }
-            *word = asked & !before; // F2
-            if i == 0 || i == n_words - 1 {
-                let items = items_in(first_word + i, n_items);
-                let is_full = before | asked == items;
-                n_full += u64::from(is_full);
-                n_filled += u64::from(is_full && before != items);
-            } else {
-                n_full += 1;
-                n_filled += u64::from(before != u64::MAX);
-            }
-        }
+        let (n_full, n_filled) = won_of_run(run, first_word, ends, n_items);
         if n_full > 0 {
             self.words_are_full(n_filled)?; // F3, F4
         }
@@ -179,4 +160,42 @@ impl<M: Memory> WordBoard<'_, M> {
         }
         Ok(())
     }
+}
+
+/// Makes of the words of a run as they were before the bits of the run that are won (F2), and returns how
+/// many of its words are full now, and how many this run filled. `ends` are the bits of the run in its first
+/// and in its last word.
+fn won_of_run(
+    run: &mut [u64],
+    first_word: usize,
+    (first_bits, last_bits): (u64, u64),
+    n_items: usize,
+) -> (u64, u64) {
+    let (mut n_full, mut n_filled) = (0, 0);
+    let mut end = |word: &mut u64, index: usize, asked: u64| {
+        let (before, items) = (*word, items_in(index, n_items));
+        let is_full = before | asked == items;
+        n_full += u64::from(is_full);
+        n_filled += u64::from(is_full && before != items);
+        *word = asked & !before;
+    };
+    let last_word = (first_word + run.len()).saturating_sub(1);
+    let between = match run {
+        [] => return (0, 0),
+        [only] => {
+            end(only, first_word, first_bits & last_bits);
+            return (n_full, n_filled);
+        }
+        [first, between @ .., last] => {
+            end(first, first_word, first_bits);
+            end(last, last_word, last_bits);
+            between
+        }
+    };
+    // All words of this loop are asked for as a whole: several at once, by what the compiler makes of it.
+    for word in between.iter_mut() {
+        n_filled += u64::from(*word != u64::MAX);
+        *word = !*word;
+    }
+    (n_full + between.len() as u64, n_filled)
 }
