@@ -51,6 +51,7 @@ run N *ARGS: build
     @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
 
 # Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording),
+# `just bench shared` (beside threads), `just bench sweep` (very many items), `just bench growth` (by items),
 # `just bench throughput` (claims per second of all ways to play; arguments such as --rounds 20)
 bench NAME="claims" *ARGS:
     #!/usr/bin/env bash
@@ -69,7 +70,7 @@ bench NAME="claims" *ARGS:
         exports=$(.ci/readers env || echo "echo 'no readers: peers are not measured'")
         eval "$exports"
         ;;
-    two_tier) # starts jobs itself, across hosts
+    two_tier | growth) # start jobs themselves: across hosts, of as many ranks as they like
         started_by=(timeout 3600)
         ;;
     throughput) # starts jobs itself, of as many ranks as it likes
