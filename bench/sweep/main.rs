@@ -16,6 +16,7 @@ mod huge;
 #[path = "../support/samples.rs"]
 mod samples;
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bits::Bits;
@@ -45,9 +46,9 @@ struct Args {
     /// Time for each board, schedule and size, in seconds, once it was measured seven times
     #[arg(long, default_value_t = 4)]
     seconds: u64,
-    /// Leave out the board of 2^36 items
-    #[arg(long)]
-    no_huge: bool,
+    /// Items of boards of which only both ends and some chunks are claimed; 0 for none
+    #[arg(long, value_delimiter = ',', default_values_t = [1 << 36])]
+    huge: Vec<usize>,
     /// Ignored; cargo passes it
     #[arg(long, hide = true)]
     bench: bool,
@@ -85,7 +86,7 @@ struct Bench<'a> {
     rows: Vec<Row>,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let machine = samples::machine_and_commit();
     let args = Args::parse();
     let mpi = Mpi::init(ThreadLevel::Funneled).expect("MPI starts");
@@ -111,7 +112,7 @@ fn main() {
         );
     }
     let sizes = args.items.clone();
-    let no_huge = args.no_huge;
+    let huge = args.huge.clone();
     let mut bench = Bench {
         world: &world,
         args,
@@ -123,11 +124,16 @@ fn main() {
     if world.rank() == 0 {
         bench.write_samples();
     }
-    if !no_huge {
-        huge::boards(&world);
+    let mut is_right = true;
+    for n_items in huge.into_iter().filter(|&n_items| n_items > 0) {
+        is_right &= huge::boards(&world, n_items);
     }
     world.free().expect("freed");
     mpi.finalize().expect("ended");
+    match is_right {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 impl<'a> Bench<'a> {
