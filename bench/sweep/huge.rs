@@ -77,6 +77,7 @@ fn board<'mpi, M: Memory>(
             won[side] += usize::from(board.claim(item).expect("a claim").is_won());
         }
     }
+    world.barrier().expect("barrier"); // the first chunk is at the front
     for _ in 0..N_NEXT {
         let chunk = board.claim_next().expect("a claim");
         won[2] += chunk.expect("not all are handed out").len();
