@@ -50,6 +50,14 @@ build:
 run N *ARGS: build
     @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
 
+# Start an example on N ranks: `just example queens 4`; also `golomb` and `costas`
+example NAME N="4" *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    cargo build --release --quiet --example {{ NAME }}
+    "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/examples/{{ NAME }}" {{ ARGS }}
+
 # Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording),
 # `just bench shared` (beside threads), `just bench sweep` (very many items), `just bench growth` (by items),
 # `just bench throughput` (claims per second of all ways to play; arguments such as --rounds 20)

@@ -227,10 +227,11 @@ pub trait Board {
     }
 
     /// Does `work`, which calls nothing of MPI, while the helper thread lets other ranks' claims
-    /// through, where this rank is home and has one: see [`ProgressEngine::outside_mpi`].
+    /// through, where this rank is home and has one; where it polls, lets them through afterwards. So
+    /// long work is done in pieces: see [`ProgressEngine::outside_mpi`].
     ///
     /// # Errors
-    /// What MPI returned to the helper.
+    /// What MPI returned to the helper, or to the visit afterwards.
     #[inline]
     fn outside_mpi<T>(&self, work: impl FnOnce() -> T + Send) -> Result<T>
     where

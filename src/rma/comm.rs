@@ -129,20 +129,52 @@ impl<'mpi> Comm<'mpi> {
     /// # Panics
     /// If `own` and `all` differ in length.
     pub fn allreduce_or(&self, own: &[u64], all: &mut [u64]) -> Result<()> {
+        // SAFETY: a predefined constant of the library, written once when `mpi-sys` is loaded.
+        self.allreduce(own, all, unsafe { ffi::RSMPI_BOR })
+    }
+
+    /// `MPI_Allreduce` with `MPI_SUM`: `all[i]` becomes the sum of every rank's `own[i]`, modulo 2^64.
+    /// Collective.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    ///
+    /// # Panics
+    /// If `own` and `all` differ in length.
+    pub fn allreduce_sum(&self, own: &[u64], all: &mut [u64]) -> Result<()> {
+        // SAFETY: a predefined constant of the library, written once when `mpi-sys` is loaded.
+        self.allreduce(own, all, unsafe { ffi::RSMPI_SUM })
+    }
+
+    /// `MPI_Allreduce` with `MPI_MIN`: `all[i]` becomes the lowest of every rank's `own[i]`. Collective.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    ///
+    /// # Panics
+    /// If `own` and `all` differ in length.
+    pub fn allreduce_min(&self, own: &[u64], all: &mut [u64]) -> Result<()> {
+        // SAFETY: a predefined constant of the library, written once when `mpi-sys` is loaded.
+        self.allreduce(own, all, unsafe { ffi::RSMPI_MIN })
+    }
+
+    /// `operation` is a predefined one for 64-bit words.
+    fn allreduce(&self, own: &[u64], all: &mut [u64], operation: ffi::MPI_Op) -> Result<()> {
         assert_eq!(
             own.len(),
             all.len(),
             "both sides of an allreduce have the same length"
         );
         let count = int_count("number of words to reduce", own.len())?;
-        // SAFETY: both buffers have `count` words (asserted), and `&mut` says that they are distinct.
+        // SAFETY: both buffers have `count` words (asserted), and `&mut` says that they are distinct;
+        // `operation` is predefined.
         let code = unsafe {
             ffi::MPI_Allreduce(
                 address_of(own),
                 address_of_mut(all),
                 count,
                 ffi::RSMPI_UINT64_T,
-                ffi::RSMPI_BOR,
+                operation,
                 self.raw,
             )
         };

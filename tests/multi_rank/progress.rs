@@ -18,6 +18,10 @@ pub const BODIES: &[Body] = &[
         run: |comm| claims_go_on(comm, Progress::Poll),
     },
     Body {
+        name: "progress::poll::claims_go_on_while_the_home_rank_works_in_pieces",
+        run: |comm| on_board(comm, Progress::Poll, BitBoard::open_with, in_pieces),
+    },
+    Body {
         name: "progress::thread::claims_go_on_while_the_home_rank_works",
         run: |comm| claims_go_on(comm, Progress::Thread),
     },
@@ -66,14 +70,19 @@ type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize, &Options) -> Result<B>;
 const AWAY: Duration = Duration::from_millis(300);
 
 fn claims_go_on(comm: &Comm<'_>, progress: Progress) {
-    on_board(comm, progress, BitBoard::open_with);
-    on_board(comm, progress, SlotBoard::open_with);
+    on_board(comm, progress, BitBoard::open_with, as_asked);
+    on_board(comm, progress, SlotBoard::open_with, as_asked);
 }
 
 /// The home rank works, and tells how long it did; the others claim one item after the other with a
 /// pause, and tell how many they claimed before the home rank came back, by their own clocks: all
 /// start at a barrier. A board that let nothing through would have one claim a rank.
-fn on_board<'mpi, B: Board>(comm: &Comm<'mpi>, progress: Progress, open: Open<'mpi, B>) {
+fn on_board<'mpi, B: Board>(
+    comm: &Comm<'mpi>,
+    progress: Progress,
+    open: Open<'mpi, B>,
+    work: fn(&B, Instant),
+) {
     const N_ITEMS: usize = 4096;
     let options = Options {
         progress,
@@ -86,15 +95,7 @@ fn on_board<'mpi, B: Board>(comm: &Comm<'mpi>, progress: Progress, open: Open<'m
     let mut won = Vec::new();
     let mut meanwhile = 0u64;
     if comm.rank() == 0 {
-        match board.engine().visit_interval() {
-            Some(interval) => {
-                while start.elapsed() < AWAY {
-                    std::thread::sleep(interval);
-                    board.progress().unwrap();
-                }
-            }
-            None => board.outside_mpi(|| std::thread::sleep(AWAY)).unwrap(),
-        }
+        work(&board, start);
     } else {
         let n_others = comm.size() as usize - 1;
         for item in (comm.rank() as usize - 1..N_ITEMS).step_by(n_others) {
@@ -121,6 +122,27 @@ fn on_board<'mpi, B: Board>(comm: &Comm<'mpi>, progress: Progress, open: Open<'m
         }
     }
     board.close().unwrap();
+}
+
+/// Works as the engine asks.
+fn as_asked<B: Board>(board: &B, start: Instant) {
+    match board.engine().visit_interval() {
+        Some(interval) => {
+            while start.elapsed() < AWAY {
+                std::thread::sleep(interval);
+                board.progress().unwrap();
+            }
+        }
+        None => board.outside_mpi(|| std::thread::sleep(AWAY)).unwrap(),
+    }
+}
+
+/// Works as a program that has not asked.
+fn in_pieces<B: Board>(board: &B, start: Instant) {
+    const PIECE: Duration = Duration::from_millis(1);
+    while start.elapsed() < AWAY {
+        board.outside_mpi(|| std::thread::sleep(PIECE)).unwrap();
+    }
 }
 
 /// What is known of the libraries on one node: one needs help, by the table of faults, and the others do

@@ -246,4 +246,12 @@ fn gathers(comm: &Comm<'_>) {
     let mut all = [0; 2];
     comm.allreduce_or(&[1 << comm.rank(), 0], &mut all).unwrap();
     assert_eq!(all, [(1 << comm.size()) - 1, 0]);
+    let rank = comm.rank() as u64;
+    comm.allreduce_sum(&[rank, 5 << 60], &mut all).unwrap();
+    let n_ranks = comm.size() as u64;
+    let sums = [n_ranks * (n_ranks - 1) / 2, n_ranks.wrapping_mul(5 << 60)];
+    assert_eq!(all, sums, "in 64 bits");
+    comm.allreduce_min(&[rank + 7, u64::MAX - rank], &mut all)
+        .unwrap();
+    assert_eq!(all, [7, u64::MAX - (n_ranks - 1)], "unsigned");
 }

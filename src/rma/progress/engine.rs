@@ -230,17 +230,20 @@ impl<'mpi> ProgressEngine<'mpi> {
     }
 
     /// Does `work`, which calls nothing of MPI, and lends MPI to the helper meanwhile where there is
-    /// one.
+    /// one. Where this thread polls, it enters MPI afterwards, as [`visit`](Self::visit) does: so work
+    /// that is done in pieces, each about as long as others may wait, is right by all means.
     ///
     /// `work` must be `Send` so that nothing of this crate that calls MPI gets into it. It is for the
     /// caller that nothing else of MPI does.
     ///
     /// # Errors
-    /// What MPI returned to the helper.
+    /// What MPI returned to the helper, or to the visit.
     #[inline]
     pub fn outside_mpi<T>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let Some(helper) = self.helper.as_ref().filter(|_| !self.is_concurrent) else {
-            return Ok(work());
+            let value = work();
+            self.visit()?;
+            return Ok(value);
         };
         helper.lend();
         let on_panic = TakeBack(helper);
