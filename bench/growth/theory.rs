@@ -102,15 +102,16 @@ pub fn operations(
     match way {
         Way::Uniform => {
             let of_guesses = guesses(way, n_items, n_ranks, schedule)?;
-            let (looks, others) = match has_one_word {
-                true => (0.0, 0.0),
-                false => (looks_at_full_words(n_items), (n_ranks - 1) as f64),
+            // Whoever fills a word counts it, and every other rank that finds it full looks once.
+            let n_counted = if has_one_word {
+                0
+            } else {
+                n_items.div_ceil(64)
             };
             Some(Expected {
-                mean: of_guesses.mean + looks + others,
-                // Late guesses cost a look each.
-                deviation: of_guesses.deviation * if has_one_word { 1.0 } else { 2.0 },
-                slack: (0.0, 0.0),
+                mean: of_guesses.mean + n_counted as f64,
+                slack: (0.0, ((n_ranks - 1) * n_counted) as f64),
+                ..of_guesses
             })
         }
         // One rank makes one for each item, and counts each word that it filled.
@@ -136,17 +137,6 @@ pub fn operations(
             })
         }
     }
-}
-
-/// Where a board has several words, a guess that meets a full word costs a look at the counter of full words.
-/// With time t = guesses / N the other m − 1 items of a word of m are claimed with probability
-/// (1 − e^−t)^(m−1), and ∫ (1 − (1 − e^−t)^k) dt = H(k); so guesses in words that they leave full, until all
-/// N are claimed, are m·(H(N) − H(m − 1)) for each word.
-fn looks_at_full_words(n_items: usize) -> f64 {
-    let of_words = |n_words: usize, m: usize| {
-        (n_words * m) as f64 * (harmonic(n_items) - harmonic(m.saturating_sub(1)))
-    };
-    of_words(n_items / 64, 64) + of_words(1, n_items % 64)
 }
 
 /// How many chunks the schedule makes, and how many runs of words they are claimed in.

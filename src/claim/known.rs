@@ -106,6 +106,12 @@ impl Known {
         after == u64::MAX
     }
 
+    /// Whether all items of word `index` are known to be claimed.
+    #[inline(always)]
+    pub(super) fn is_full(&self, index: usize) -> bool {
+        self.claimed.get(index) == Some(&u64::MAX)
+    }
+
     /// Whether all items are known to be claimed.
     #[inline(always)]
     pub(super) fn all(&self) -> bool {

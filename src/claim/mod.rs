@@ -6,7 +6,7 @@
 //!
 //! | board | operations for a claim | the loser learns | memory |
 //! |---|---|---|---|
-//! | [`BitBoard`] | 1 fetch-and-op; 1 more where the word is full and there are several words | up to 63 other items | 1 bit an item on the home rank, rounded up to words of 64 |
+//! | [`BitBoard`] | 1 fetch-and-op; 1 more where this rank finds a word full for the first time and there are several words | up to 63 other items | 1 bit an item on the home rank, rounded up to words of 64 |
 //! | [`SpreadBoard`] | the same | the same | the same, dealt over all ranks |
 //! | [`SharedBoard`] | 1 CPU atomic, all ranks on one node; else as [`BitBoard`] | the same | as [`BitBoard`] |
 //! | [`TwoTierBoard`] | 1 CPU atomic; 1 fetch-and-op in the first claim of an item on each node | the same, and so do all ranks of its node | 1 bit an item on the home rank, and on each node |

@@ -30,7 +30,7 @@ pub type SharedBoard<'mpi> = WordBoard<'mpi, SharedWindow<'mpi>>;
 ///
 /// Bit `item % 64` of word `item / 64` is 1 once the item is claimed; bits beyond the last item stay
 /// 0. A board of several words has a counter of its full words, which is how ranks learn that all is
-/// claimed without looking at every word: steps F1 to F4 of `src/claim/README.md`.
+/// claimed without looking at every word: steps F0 to F4 of `src/claim/README.md`.
 #[derive(Debug)]
 #[must_use = "a board is closed with `close`, which is collective"]
 pub struct WordBoard<'mpi, M> {
@@ -125,6 +125,10 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     fn claim(&mut self, item: usize) -> Result<Claim> {
         assert_item(item, self.n_items);
         let (index, bit) = place(item);
+        if self.known.is_full(index) && !self.has_one_word() {
+            self.count_full_words(0)?; // F0
+            return Ok(Claim::Lost { owner: None });
+        }
         self.n_operations += 1;
         let before = self.memory.fetch_or(self.regions.words, index, bit)?; // F1
         let won = before & bit == 0; // F2
