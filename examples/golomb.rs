@@ -1,7 +1,6 @@
 //! Finds all optimal Golomb rulers: marks of which no two pairs are equally far apart, on the shortest
 //! ruler that has so many. [`Tickets`] hand out beginnings; the shortest length so far stands on a
-//! [`Blackboard`] and cuts everybody's search short. Then the same in lockstep: each rank takes one
-//! beginning, and an allreduce ends the round.
+//! [`Blackboard`] and cuts everybody's search short. Then the same in lockstep, by an allreduce a round.
 //!
 //! `just example golomb 4`, or `mpirun -n 4 golomb [MARKS [LENGTH [RULERS]]]`
 
@@ -38,13 +37,10 @@ fn main() -> Result<()> {
         println!("{n_marks} marks, {n_beginnings} beginnings, {n_ranks} ranks");
         println!("one-sided    {one_sided}, {} nodes", sums[1]);
         let ratio = lockstep.seconds / one_sided.seconds;
-        println!(
-            "in lockstep  {lockstep}, {} nodes, {ratio:.2} times as long",
-            sums[3]
-        );
+        let n_nodes = sums[3];
+        println!("in lockstep  {lockstep}, {n_nodes} nodes, {ratio:.2} times as long");
         let [a, b] = searches.map(|search| search.limit.into());
-        let found = [[a, sums[0]], [b, sums[2]]];
-        assert_eq!(found, [known; 2], "length and number, found and known");
+        assert_eq!([[a, sums[0]], [b, sums[2]]], [known; 2], "found and known");
     }
     world.free()?;
     mpi.finalize_at_last(0)
