@@ -160,7 +160,8 @@ pub trait Board {
     }
 
     /// Learns whether all items are claimed, with one operation, and claims nothing. On a [`TwoTierBoard`]
-    /// of several words it takes as many as there are words at most, by all ranks of the node together.
+    /// of several words it takes two, and as many looks as there are words at most, by all ranks of the node
+    /// together; once all words are counted on the home rank, one.
     ///
     /// # Errors
     /// What MPI returns.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use onesided::claim::{
     BitBoard, Board, Claim, Memory, Options, Remember, Schedule, SharedBoard, SlotBoard,
-    SpreadBoard, WordBoard,
+    SpreadBoard, TwoTierBoard, WordBoard,
 };
 use onesided::rma::{Comm, Result};
 
@@ -78,6 +78,14 @@ pub const BODIES: &[Body] = &[
             let board = SlotBoard::open_spread(comm, 1000, &Options::default());
             pipelined(comm, board.unwrap());
         },
+    },
+    Body {
+        name: "numbers::two_tier::pipelined_claims",
+        run: |comm| pipelined(comm, TwoTierBoard::open(comm, 0, 1000).unwrap()),
+    },
+    Body {
+        name: "numbers::two_tier::a_node_asks_once_for_many",
+        run: a_node_asks_once_for_many,
     },
     Body {
         name: "numbers::the_last_rank_to_fill_a_word_counts_it",
@@ -254,7 +262,8 @@ fn pipelined(comm: &Comm<'_>, mut board: impl Board) {
     let mut claims = vec![Claim::Won; items.len()];
     let operations = board.n_operations();
     board.claim_many(&items, &mut claims).unwrap();
-    assert!(board.n_operations() > operations);
+    let won_any = claims.iter().any(|claim| claim.is_won());
+    assert!(board.n_operations() > operations || !won_any);
     assert_eq!(
         claims[claims.len() - 4..]
             .iter()
@@ -270,6 +279,38 @@ fn pipelined(comm: &Comm<'_>, mut board: impl Board) {
     assert!((0..n_items).all(|item| board.is_known_claimed(item)));
     assert_all_won_once(comm, &mut board, &won);
     board.close().unwrap();
+}
+
+/// All ranks are on one node: they ask once for each item at most, once for all of a word that stand side
+/// by side in a batch, and count each word once.
+fn a_node_asks_once_for_many(comm: &Comm<'_>) {
+    for (n_items, n_words) in [(1, 0), (64, 0), (65, 2), (1000, 16)] {
+        let mut board = TwoTierBoard::open(comm, 0, n_items).unwrap();
+        let items: Vec<usize> = (0..n_items).collect();
+        let mut claims = vec![Claim::Won; n_items];
+        board.claim_many(&items, &mut claims).unwrap();
+        let of_won = items
+            .iter()
+            .zip(&claims)
+            .filter(|(_, claim)| claim.is_won());
+        let won: Vec<u64> = of_won.map(|(&item, _)| item as u64).collect();
+        let n_operations = board.n_operations();
+        let all = gather_numbers(comm, &[n_operations]);
+        if let Some(all) = all {
+            let sum = all.iter().sum::<u64>();
+            let at_most = n_items as u64 + n_words;
+            assert!(sum <= at_most, "{sum} operations, {n_items} items");
+            if comm.size() == 1 {
+                let n_batches_or_words = n_items.div_ceil(64) as u64;
+                assert_eq!(sum, n_batches_or_words + n_words, "{n_items} items");
+            }
+        }
+        assert_all_won_once(comm, &mut board, &won);
+        board.claim_many(&items, &mut claims).unwrap();
+        assert!(claims.iter().all(|claim| !claim.is_won()));
+        assert_eq!(board.n_operations(), n_operations, "all is known");
+        board.close().unwrap();
+    }
 }
 
 /// Words of 64 items, of which each rank has claimed one before somebody takes the rest.

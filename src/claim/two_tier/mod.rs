@@ -4,20 +4,21 @@
 mod interleavings;
 #[cfg(test)]
 mod model;
+mod numbers;
 mod protocol;
 
 use super::known::{Remember, assert_item, words_for};
 use super::word_board::try_setting_bits;
 use super::{Account, Board, Claim, Options};
 use crate::rma::{
-    Allocation, Bits, Comm, Counter, Error, Layout, ProgressEngine, Rank, Region, Result,
-    SharedWindow, Window, node_of,
+    Allocation, Bits, Comm, Counter, Error, Layout, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
+    Result, SharedWindow, Window, node_of,
 };
 use protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
 
 /// Items as bits in 64-bit words twice: on the home rank, where claims are won, and in memory that the
 /// ranks of a node share, where most of them are lost. Of the ranks of a node one at most asks the home
-/// rank for an item, and what it is shown all of them know: steps T1 to T4 of `src/claim/README.md`.
+/// rank for an item, and what it is shown all of them know: steps T1 to T7 of `src/claim/README.md`.
 ///
 /// The two memories are apart, and no word ever sees both MPI's atomics and the CPU's: words on the home
 /// rank see `MPI_Fetch_and_op` alone, also by the ranks of its own node.
@@ -52,6 +53,7 @@ pub struct TwoTierBoard<'mpi> {
 struct HomeWords<'mpi> {
     window: Window<'mpi>,
     words: Region<Bits>,
+    n_full_words: Region<Counter>,
 }
 
 impl HomeMemory for HomeWords<'_> {
@@ -60,6 +62,11 @@ impl HomeMemory for HomeWords<'_> {
     #[inline(always)]
     fn fetch_or(&self, index: usize, bits: u64) -> Result<u64> {
         self.window.fetch_or(self.words, index, bits)
+    }
+
+    #[inline(always)]
+    fn add_full_words(&self, addend: u64) -> Result<u64> {
+        self.window.fetch_add(self.n_full_words, 0, addend)
     }
 }
 
@@ -87,20 +94,17 @@ impl NodeMemory for NodeWords<'_> {
     }
 
     #[inline(always)]
-    fn count_full_word(&self) {
-        self.window.fetch_add(self.n_full_words, 0, 1);
+    fn add_full_words(&self, addend: u64) -> u64 {
+        self.window.fetch_add(self.n_full_words, 0, addend)
     }
 }
 
-fn lay_out_home(n_items: usize) -> (Layout, Region<Bits>) {
+/// Words, and on a cache line of its own the counter of those that are full, where there are several. It is
+/// read far more often than it is written.
+fn lay_out(n_items: usize) -> (Layout, Region<Bits>, Region<Counter>) {
     let mut layout = Layout::new();
     let words = layout.region(words_for(n_items));
-    (layout, words)
-}
-
-fn lay_out_node(n_items: usize) -> (Layout, Region<Bits>, Region<Counter>) {
-    let (mut layout, words) = lay_out_home(n_items);
-    layout.on_next_cache_line(); // it is read in every guess, and written once a word
+    layout.on_next_cache_line();
     let n_full_words = layout.region(usize::from(words.n_words() > 1));
     (layout, words, n_full_words)
 }
@@ -124,9 +128,9 @@ impl<'mpi> TwoTierBoard<'mpi> {
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (mut layout, words) = lay_out_home(n_items);
+        let (mut layout, words, n_full_words) = lay_out(n_items);
         let trial_words = layout.region(words_for(comm.size() as usize));
-        let (node_layout, node_words, n_full_words) = lay_out_node(n_items);
+        let (node_layout, node_words, node_counter) = lay_out(n_items);
         let node = node_of(comm)?;
         let leads_node = node.rank() == 0;
         let home_bytes = layout.bytes_on(comm.rank() == home);
@@ -148,11 +152,15 @@ impl<'mpi> TwoTierBoard<'mpi> {
             }
         };
         Ok(TwoTierBoard {
-            home: HomeWords { window, words },
+            home: HomeWords {
+                window,
+                words,
+                n_full_words,
+            },
             node: NodeWords {
                 window: node_window,
                 words: node_words,
-                n_full_words,
+                n_full_words: node_counter,
             },
             engine,
             shape: Shape::of(n_items),
@@ -176,9 +184,9 @@ impl<'mpi> TwoTierBoard<'mpi> {
     /// A home rank that does nothing but claim lets other ranks' claims through, as on other boards, also
     /// where all that it claims is lost on its node.
     #[inline]
-    fn enter_mpi_at_times(&mut self) -> Result<()> {
+    fn enter_mpi_at_times(&mut self, n_claims: u32) -> Result<()> {
         const N_CLAIMS: u32 = 64; // some 100 ns of MPI on a microsecond of claims
-        self.n_outside_mpi += 1;
+        self.n_outside_mpi += n_claims;
         if self.n_outside_mpi < N_CLAIMS {
             return Ok(());
         }
@@ -186,14 +194,17 @@ impl<'mpi> TwoTierBoard<'mpi> {
         self.engine.enter()
     }
 
-    /// Goes on with an attempt to its end: at most one operation on the home rank, and three CPU atomics.
+    /// Goes on with an attempt to its end: at most two operations on the home rank, and four CPU
+    /// atomics.
     #[inline(never)]
     fn finish(&mut self, mut attempt: Attempt) -> Result<(bool, u64)> {
         loop {
             match attempt.next {
                 Next::Ended(End::LostOnNode) => return Ok((false, 0)),
                 Next::Ended(End::Asked { won, shown }) => return Ok((won, shown)),
-                Next::AskHome { .. } => self.n_operations += 1,
+                Next::AskHome { .. } | Next::CountAtHome { .. } | Next::AskForEnd { .. } => {
+                    self.n_operations += 1;
+                }
                 _ => self.n_node_operations += 1,
             }
             attempt = attempt.step(&self.node, &self.home)?;
@@ -215,12 +226,24 @@ impl Board for TwoTierBoard<'_> {
             Some(attempt) => self.finish(attempt)?,
         };
         if self.is_home && self.shown == 0 {
-            self.enter_mpi_at_times()?;
+            self.enter_mpi_at_times(1)?;
         }
         Ok(match won {
             true => Claim::Won,
             false => Claim::Lost { owner: None },
         })
+    }
+
+    fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        assert_eq!(items.len(), claims.len(), "a claim for each item");
+        for &item in items {
+            assert_item(item, self.shape.n_items());
+        }
+        let depth = PIPELINE_DEPTH;
+        for (items, claims) in items.chunks(depth).zip(claims.chunks_mut(depth)) {
+            self.claim_pipelined(items, claims)?;
+        }
+        Ok(())
     }
 
     /// Reads the next word on the home rank of which this node lacks bits, and tells the node. No
@@ -240,7 +263,7 @@ impl Board for TwoTierBoard<'_> {
     #[inline]
     fn is_known_claimed(&self, item: usize) -> bool {
         assert_item(item, self.shape.n_items());
-        self.shape.is_taken(item, &self.node)
+        self.shape.has_bit(item, &self.node) || self.all_known_claimed()
     }
 
     #[inline]

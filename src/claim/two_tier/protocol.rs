@@ -1,4 +1,4 @@
-//! The steps T1 to T4, over whatever memory there is: the board's, or that of the models that check them.
+//! The steps T1 to T7, over whatever memory there is: the board's, or that of the models that check them.
 
 /// The words of one node, and its counter of full words: operated on by CPU atomics alone.
 pub(super) trait NodeMemory {
@@ -11,17 +11,22 @@ pub(super) trait NodeMemory {
     /// Reads the number of full words, with acquire order.
     fn n_full_words(&self) -> u64;
 
-    /// Adds 1 to the number of full words, with acquire and release order.
-    fn count_full_word(&self);
+    /// Adds to the number of full words and returns it as it was before, with acquire and release order.
+    fn add_full_words(&self, addend: u64) -> u64;
 }
 
-/// The words on the home rank: operated on by `MPI_Fetch_and_op(MPI_BOR)` alone.
+/// The words on the home rank, operated on by `MPI_Fetch_and_op(MPI_BOR)` alone, and the counter of those
+/// that are full, by `MPI_Fetch_and_op(MPI_SUM)` alone.
 pub(super) trait HomeMemory {
     /// What an operation can fail with.
     type Error;
 
     /// Sets `bits` in word `index` and returns the word as it was before, complete on return.
     fn fetch_or(&self, index: usize, bits: u64) -> Result<u64, Self::Error>;
+
+    /// Adds to the number of full words and returns it as it was before, complete on return. With
+    /// `addend` 0, an atomic read.
+    fn add_full_words(&self, addend: u64) -> Result<u64, Self::Error>;
 }
 
 /// How items lie in words: `PER_WORD` in each but the last, which may have fewer. Models have words of
@@ -37,8 +42,9 @@ pub(super) struct Word {
     pub(super) index: usize,
     /// The bits of its items: what it holds once all of them are taken.
     full: u64,
-    /// Whether the node counts it when it is full; a word that is alone says it all by itself.
-    is_counted: bool,
+    /// How many words the board has. Where there are several, full ones are counted; a word that is
+    /// alone says it all by itself.
+    n_words: u64,
 }
 
 impl<const PER_WORD: usize> Shape<PER_WORD> {
@@ -60,7 +66,7 @@ impl<const PER_WORD: usize> Shape<PER_WORD> {
         Word {
             index,
             full: u64::MAX >> (u64::BITS as usize - n_in_word),
-            is_counted: self.n_items > PER_WORD,
+            n_words: self.n_words() as u64,
         }
     }
 
@@ -70,21 +76,29 @@ impl<const PER_WORD: usize> Shape<PER_WORD> {
         (item / PER_WORD, 1 << (item % PER_WORD))
     }
 
-    /// Whether the node has `item` as taken.
+    /// Whether the node has the bit of `item`. Where it knows that [all are taken](Shape::all_taken) it
+    /// may lack some.
     #[inline(always)]
-    pub(super) fn is_taken(&self, item: usize, node: &impl NodeMemory) -> bool {
+    pub(super) fn has_bit(&self, item: usize, node: &impl NodeMemory) -> bool {
         let (index, bit) = self.place(item);
         node.load(index) & bit != 0
     }
 
-    /// Whether the node knows that all items are taken: its one word is full, or all are counted (T4).
+    /// Whether the node knows that all items are taken: its one word is full, or all are counted (T4), or
+    /// the home rank has counted all (T7).
     #[inline(always)]
     pub(super) fn all_taken(&self, node: &impl NodeMemory) -> bool {
         match self.n_words() {
             0 => true,
             1 => is_full(self.word(0), node.load(0)),
-            n_words => node.n_full_words() == n_words as u64,
+            n_words => node.n_full_words() >= n_words as u64,
         }
+    }
+
+    /// [`all_taken`](Shape::all_taken) of a board of several words; of others their bits say it.
+    #[inline(always)]
+    fn knows_end(&self, node: &impl NodeMemory) -> bool {
+        self.n_words() > 1 && self.all_taken(node)
     }
 
     /// The word that a look reads: of those that the node does not have as full, the first from `from`
@@ -124,7 +138,13 @@ pub(super) enum Next {
     /// T3: adds `news` to the node's word.
     Publish { news: u64, end: End },
     /// T4 of the word that T3 filled.
-    CountThenEnd { end: End },
+    CountOnNode { end: End },
+    /// T5 of the word that T2 filled.
+    CountAtHome { end: End },
+    /// T6: reads how many words the home rank has counted.
+    AskForEnd { end: End },
+    /// T7: tells the node that all items are claimed.
+    TellEnd { end: End },
     /// Nothing.
     Ended(End),
 }
@@ -139,9 +159,9 @@ pub(super) enum End {
 }
 
 impl Attempt {
-    /// T1, first half: a claim of `item`, unless a load shows that the node has it as taken. A bit stays
-    /// set, so the fetch-and-or of the other half would find it set too; a load leaves the cache line
-    /// with all who lose here.
+    /// T1, first half: a claim of `item`, unless loads show that the node has it, or all, as taken. A bit
+    /// stays set, so the fetch-and-or of the other half would find it set too; a load leaves the cache
+    /// line with all who lose here.
     #[inline(always)]
     pub(super) fn claim<const PER_WORD: usize>(
         shape: &Shape<PER_WORD>,
@@ -149,14 +169,15 @@ impl Attempt {
         node: &impl NodeMemory,
     ) -> Option<Self> {
         let (index, bit) = shape.place(item);
-        (node.load(index) & bit == 0).then(|| Attempt {
+        let is_free = node.load(index) & bit == 0 && !shape.knows_end(node);
+        is_free.then(|| Attempt {
             word: shape.word(index),
             bit,
             next: Next::AskNode,
         })
     }
 
-    /// A look at `word`, of which the node has the bits `known`: T2 without a bit, then T3 and T4.
+    /// A look at `word`, of which the node has the bits `known`: T2 without a bit, then T3 to T7.
     pub(super) fn look(word: Word, known: u64) -> Self {
         let next = Next::AskHome { known };
         Attempt { word, bit: 0, next }
@@ -173,7 +194,7 @@ impl Attempt {
         self.next = match next {
             Next::AskNode => self.told_by_node(node.fetch_or(word.index, bit)),
             Next::CountThenAskHome => {
-                node.count_full_word();
+                node.add_full_words(1);
                 Next::AskHome { known: word.full }
             }
             Next::AskHome { known } => {
@@ -183,12 +204,24 @@ impl Attempt {
             Next::Publish { news, end } => {
                 let before = node.fetch_or(word.index, news);
                 match fills(word, before, news) {
-                    true => Next::CountThenEnd { end },
-                    false => Next::Ended(end),
+                    true => Next::CountOnNode { end },
+                    false => self.published(end),
                 }
             }
-            Next::CountThenEnd { end } => {
-                node.count_full_word();
+            Next::CountOnNode { end } => {
+                let n_full_words = node.add_full_words(1) + 1;
+                self.counted_on_node(end, n_full_words)
+            }
+            Next::CountAtHome { end } => {
+                let n_full_words = home.add_full_words(1)? + 1;
+                self.told_of_full_words(end, n_full_words)
+            }
+            Next::AskForEnd { end } => {
+                let n_full_words = home.add_full_words(0)?;
+                self.told_of_full_words(end, n_full_words)
+            }
+            Next::TellEnd { end } => {
+                node.add_full_words(word.n_words);
                 Next::Ended(end)
             }
             Next::Ended(end) => Next::Ended(end),
@@ -211,6 +244,13 @@ impl Attempt {
         }
     }
 
+    /// T2, where another has done it: after it found `seen` in the home rank's word.
+    #[inline(always)]
+    pub(super) fn asked(self, known: u64, seen: u64) -> Self {
+        let next = self.told_by_home(known, seen);
+        Attempt { next, ..self }
+    }
+
     /// After T2, which found `seen` in the home rank's word.
     #[inline(always)]
     fn told_by_home(&self, known: u64, seen: u64) -> Next {
@@ -218,9 +258,46 @@ impl Attempt {
         let won = self.bit & !seen != 0;
         let end = End::Asked { won, shown };
         match shown & !known {
-            0 => Next::Ended(end),
+            0 => self.published(end),
             news => Next::Publish { news, end },
         }
+    }
+
+    /// After T3, if it was none that filled the node's word.
+    #[inline(always)]
+    fn published(&self, end: End) -> Next {
+        match end {
+            End::Asked { won: true, shown } if self.shows_full(shown) => Next::CountAtHome { end },
+            _ => Next::Ended(end),
+        }
+    }
+
+    /// After T4 of the word that T3 filled: of `n_full_words` on the node.
+    #[inline(always)]
+    fn counted_on_node(&self, end: End, n_full_words: u64) -> Next {
+        match end {
+            End::Asked { won: false, shown }
+                if self.shows_full(shown) && n_full_words < self.word.n_words =>
+            {
+                Next::AskForEnd { end }
+            }
+            _ => self.published(end),
+        }
+    }
+
+    /// After T5 or T6, from which on the home rank had counted `n_full_words`.
+    #[inline(always)]
+    fn told_of_full_words(&self, end: End, n_full_words: u64) -> Next {
+        match n_full_words == self.word.n_words {
+            true => Next::TellEnd { end },
+            false => Next::Ended(end),
+        }
+    }
+
+    /// Whether the home rank's word is full, and one to be counted. Whoever won the last bit filled it.
+    #[inline(always)]
+    fn shows_full(&self, shown: u64) -> bool {
+        self.word.n_words > 1 && is_full(self.word, shown)
     }
 }
 
@@ -233,5 +310,5 @@ fn is_full(word: Word, bits: u64) -> bool {
 /// word is one to be counted.
 #[inline(always)]
 fn fills(word: Word, before: u64, bits: u64) -> bool {
-    word.is_counted && !is_full(word, before) && is_full(word, before | bits)
+    word.n_words > 1 && !is_full(word, before) && is_full(word, before | bits)
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::super::protocol::{Attempt, HomeMemory, Next, NodeMemory};
+use super::super::protocol::{Attempt, End, HomeMemory, Next, NodeMemory};
 use super::{Doing, HomeCells, MAX_WORDS, NodeCells, Search};
 
 /// What is wrong with a protocol.
@@ -30,6 +30,23 @@ pub(super) enum Fault {
     NotCountedAfterPublishing,
     /// T4 before T3.
     CountedBeforePublishing,
+    /// T5 before T2.
+    CountedAtHomeBeforeAsking,
+    /// T5 by everybody whose T2 shows the word full.
+    CountedAtHomeByAllWhoSeeIt,
+    /// T5 is left out.
+    NotCountedAtHome,
+    /// T5 takes the number before for the number after.
+    LastCountIsNotNoticed,
+    /// T6 by everybody whose T2 showed a full word with bits that its T1 had not left, whether or not T3
+    /// found them on the node meanwhile.
+    EndIsAskedForByAllWhoPublish,
+    /// T6 is left out.
+    EndIsNotAskedFor,
+    /// T6 has all words as counted when one is missing.
+    EndIsToldOneTooEarly,
+    /// T7 is left out.
+    EndIsNotTold,
 }
 
 impl<const PER_WORD: usize> Search<PER_WORD> {
@@ -53,14 +70,14 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                 Doing::Halfway(attempt, node.load(word))
             }
             (Fault::HomeIsAskedInTwoSteps, Next::AskHome { .. }, None) => {
-                Doing::Halfway(attempt, home.0[word].get().into())
+                Doing::Halfway(attempt, home.words[word].get().into())
             }
             (Fault::NodeIsAskedInTwoSteps, Next::AskNode, Some(read)) => {
                 node.words[word].set(read as u8);
                 Doing::Trying(stepped(attempt, node, home))
             }
             (Fault::HomeIsAskedInTwoSteps, Next::AskHome { .. }, Some(read)) => {
-                home.0[word].set(read as u8);
+                home.words[word].set(read as u8);
                 Doing::Trying(stepped(attempt, node, home))
             }
             (Fault::NodeIsToldAfterwards, Next::AskNode, _) => {
@@ -74,9 +91,12 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                 Doing::Trying(after)
             }
             (Fault::HomeIsNotAsked, Next::AskHome { .. }, _) => {
-                let unasked = HomeCells([const { Cell::new(0) }; MAX_WORDS]);
+                let unasked = HomeCells {
+                    words: [const { Cell::new(0) }; MAX_WORDS],
+                    n_full_words: Cell::new(0),
+                };
                 let after = stepped(attempt, node, &unasked);
-                home.fetch_or(word, unasked.0[word].get().into())
+                home.fetch_or(word, unasked.words[word].get().into())
                     .unwrap_or_else(|never| match never {});
                 Doing::Trying(after)
             }
@@ -107,11 +127,11 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
             (Fault::CountedByAllWhoSeeIt, Next::Publish { end, .. }, _) => {
                 let after = stepped(attempt, node, home);
                 Doing::Trying(match self.shape.n_words() > 1 && is_full() {
-                    true => after.with(Next::CountThenEnd { end }),
+                    true => after.with(Next::CountOnNode { end }),
                     false => after,
                 })
             }
-            (Fault::NotCountedAfterPublishing, Next::CountThenEnd { end }, _) => {
+            (Fault::NotCountedAfterPublishing, Next::CountOnNode { end }, _) => {
                 Doing::Trying(attempt.with(Next::Ended(end)))
             }
             (Fault::CountedBeforePublishing, Next::Publish { news, .. }, _)
@@ -120,12 +140,59 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                     && node.load(word) | news == self.full(word)
                     && read.is_none() =>
             {
-                node.count_full_word();
+                node.add_full_words(1);
                 Doing::Halfway(attempt, 0)
             }
             (Fault::CountedBeforePublishing, Next::Publish { end, .. }, Some(_)) => {
                 let after = stepped(attempt, node, home);
                 Doing::Trying(after.with(Next::Ended(end)))
+            }
+            (Fault::CountedAtHomeBeforeAsking, Next::AskHome { .. }, None)
+                if self.shape.n_words() > 1
+                    && u64::from(home.words[word].get()) != self.full(word)
+                    && u64::from(home.words[word].get()) | attempt.bit == self.full(word) =>
+            {
+                let counted = home.add_full_words(1);
+                counted.map_or_else(|never| match never {}, |_| Doing::Halfway(attempt, 0))
+            }
+            (Fault::CountedAtHomeBeforeAsking, Next::CountAtHome { end }, _) => {
+                Doing::Trying(attempt.with(Next::Ended(end)))
+            }
+            (
+                Fault::CountedAtHomeByAllWhoSeeIt,
+                Next::Publish { .. } | Next::CountOnNode { .. },
+                _,
+            ) => {
+                let after = stepped(attempt, node, home);
+                Doing::Trying(match after.next {
+                    Next::AskForEnd { end } => after.with(Next::CountAtHome { end }),
+                    _ => after,
+                })
+            }
+            (Fault::NotCountedAtHome, Next::CountAtHome { end }, _)
+            | (Fault::EndIsNotAskedFor, Next::AskForEnd { end }, _)
+            | (Fault::EndIsNotTold, Next::TellEnd { end }, _) => {
+                Doing::Trying(attempt.with(Next::Ended(end)))
+            }
+            (Fault::LastCountIsNotNoticed, Next::CountAtHome { end }, _) => {
+                Doing::Trying(stepped(attempt, node, home).with(Next::Ended(end)))
+            }
+            (Fault::EndIsAskedForByAllWhoPublish, Next::Publish { end, .. }, _) => {
+                let after = stepped(attempt, node, home);
+                Doing::Trying(match (after.next, end) {
+                    (Next::Ended(_), End::Asked { shown, .. }) if shown == self.full(word) => {
+                        after.with(Next::AskForEnd { end })
+                    }
+                    _ => after,
+                })
+            }
+            (Fault::EndIsToldOneTooEarly, Next::AskForEnd { end }, _) => {
+                let after = stepped(attempt, node, home);
+                let n_counted = usize::from(home.n_full_words.get());
+                Doing::Trying(match n_counted + 1 == self.shape.n_words() {
+                    true => after.with(Next::TellEnd { end }),
+                    false => after,
+                })
             }
             _ => Doing::Trying(stepped(attempt, node, home)),
         }

@@ -1,9 +1,7 @@
 //! What must hold in every state, and that the end can be reached from it.
 
-use std::cell::Cell;
-
-use super::super::protocol::{Attempt, Next};
-use super::{Doing, HomeCells, Node, NodeCells, Search, State};
+use super::super::protocol::{Attempt, End, Next, NodeMemory};
+use super::{Doing, HomeCells, Node, NodeCells, Search, State, end_of};
 
 impl<const PER_WORD: usize> Search<PER_WORD> {
     /// What is wrong with a state, by itself.
@@ -21,10 +19,36 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                 return Some("an item is claimed by nobody, or won and not claimed");
             }
         }
+        let n_words = self.shape.n_words();
+        let is_full_at_home = |&word: &usize| u64::from(state.home[word]) == self.full(word);
+        let n_full_at_home = (0..n_words).filter(is_full_at_home).count();
+        let attempts = || state.nodes.iter().flat_map(Node::attempts);
+        let to_count_at_home = attempts().filter(|attempt| self.is_to_count_at_home(attempt));
+        let n_counted_at_home = usize::from(state.n_full_at_home) + to_count_at_home.count();
+        if n_words > 1 && n_counted_at_home != n_full_at_home {
+            return Some("a full word is not counted once on the home rank");
+        }
+        let telling = |attempt: &Attempt| matches!(attempt.next, Next::TellEnd { .. });
+        let mut knowing = state.nodes.iter();
+        if n_words > 1
+            && usize::from(state.n_full_at_home) == n_words
+            && !attempts().any(telling)
+            && !knowing.any(|node| self.shape.all_taken(&node.cells()))
+        {
+            return Some("all is counted on the home rank, and no node knows");
+        }
         for node in &state.nodes {
             let cells = node.cells();
+            if node.attempts().any(telling) && n_full_at_home != n_words {
+                return Some("the end is told before all is claimed");
+            }
             if node.asked.iter().any(|&asked| asked > 1) {
                 return Some("a node has asked for an item twice");
+            }
+            let bits = (0..n_items).filter(|&item| self.shape.has_bit(item, &cells));
+            let n_asked = node.asked.iter().sum::<u8>() + node.n_asked_for_end;
+            if usize::from(n_asked) > bits.count() {
+                return Some("a node has asked more often than it has items");
             }
             let is_asking = |item| {
                 node.attempts().any(|attempt| {
@@ -34,11 +58,11 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                 })
             };
             for item in 0..n_items {
-                let is_taken = self.shape.is_taken(item, &cells);
-                if is_taken && !is_claimed(item) && !is_asking(item) {
+                let has_bit = self.shape.has_bit(item, &cells);
+                if has_bit && !is_claimed(item) && !is_asking(item) {
                     return Some("a node has an item as taken that nobody takes");
                 }
-                if self.shape.all_taken(&cells) && !is_taken {
+                if self.shape.all_taken(&cells) && !has_bit && !is_claimed(item) {
                     return Some("a node knows of all items and lacks one");
                 }
             }
@@ -46,12 +70,17 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
             let counting = node.attempts().filter(|attempt| {
                 matches!(
                     attempt.next,
-                    Next::CountThenAskHome | Next::CountThenEnd { .. }
+                    Next::CountThenAskHome | Next::CountOnNode { .. }
                 )
             });
             let n_counted = usize::from(node.n_full_words) + counting.count();
-            if self.shape.n_words() > 1 && n_full.count() != n_counted {
+            // What is above the number of full words is by T7, which adds that of all words.
+            let by_t7 = n_counted.checked_sub(n_full.count());
+            if n_words > 1 && by_t7.is_none_or(|by_t7| by_t7 % n_words != 0) {
                 return Some("a full word is not counted once");
+            }
+            if n_words > 1 && by_t7.is_some_and(|by_t7| by_t7 > 0 && n_full_at_home != n_words) {
+                return Some("the end was told before all was claimed");
             }
             let at_rest = state.nodes.iter().all(|node| node.attempts().count() == 0);
             if at_rest && self.shape.all_taken(&cells) && !(0..n_items).all(is_claimed) {
@@ -60,8 +89,66 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
             if at_rest && (0..n_items).all(is_claimed) && self.looks_do_not_end(&cells, state, 0) {
                 return Some("as many looks as words do not teach a node the end");
             }
+            let is_counted = n_words == 1 || usize::from(state.n_full_at_home) == n_words;
+            if at_rest && is_counted && (0..n_items).all(is_claimed) && self.is_late(&cells, state)
+            {
+                return Some("one attempt does not teach a node the end that is counted");
+            }
         }
         None
+    }
+
+    /// Whether an attempt fills a word on the home rank, or has filled it, and has not counted it yet.
+    fn is_to_count_at_home(&self, attempt: &Attempt) -> bool {
+        let is_before_t5 = matches!(
+            attempt.next,
+            Next::Publish { .. } | Next::CountOnNode { .. } | Next::CountAtHome { .. }
+        );
+        let full = self.full(attempt.word.index);
+        let filled =
+            |end| matches!(end, End::Asked { won: true, shown } if shown == full && is_before_t5);
+        end_of(attempt).is_some_and(filled)
+    }
+
+    /// Whether a node at rest may not know of all after one attempt, unless it is one that fills the node's
+    /// word by T1: that has no item which T3 could save, to pay for T6.
+    fn is_late(&self, node: &NodeCells, state: &State) -> bool {
+        if self.shape.all_taken(node) {
+            return false;
+        }
+        let fills_by_t1 = |attempt: &Attempt| {
+            let word = attempt.word.index;
+            attempt.bit != 0 && node.load(word) | attempt.bit == self.full(word)
+        };
+        let mut attempts = self.beginnings(node);
+        attempts.any(|attempt| {
+            if fills_by_t1(&attempt) {
+                return false;
+            }
+            let after = self.after(attempt, node, state);
+            !self.shape.all_taken(&after)
+        })
+    }
+
+    /// What a node at rest knows after an attempt.
+    fn after(&self, attempt: Attempt, node: &NodeCells, state: &State) -> NodeCells {
+        let cells = NodeCells {
+            words: node.words.clone(),
+            n_full_words: node.n_full_words.clone(),
+        };
+        let home = HomeCells::of(state);
+        let mut doing = Doing::Trying(attempt);
+        while let Doing::Trying(attempt) | Doing::Halfway(attempt, _) = doing {
+            if matches!(attempt.next, Next::Ended(_)) {
+                break;
+            }
+            let read = match doing {
+                Doing::Halfway(_, read) => Some(read),
+                _ => None,
+            };
+            doing = self.step(attempt, read, &cells, &home);
+        }
+        cells
     }
 
     /// Whether after some looks, as many as there are words, a node at rest still does not know of all.
@@ -77,22 +164,7 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
             let Some((word, known)) = found else {
                 return true;
             };
-            let cells = NodeCells {
-                words: node.words.clone(),
-                n_full_words: node.n_full_words.clone(),
-            };
-            let home = HomeCells(state.home.map(Cell::new));
-            let mut doing = Doing::Trying(Attempt::look(word, known));
-            while let Doing::Trying(attempt) | Doing::Halfway(attempt, _) = doing {
-                if matches!(attempt.next, Next::Ended(_)) {
-                    break;
-                }
-                let read = match doing {
-                    Doing::Halfway(_, read) => Some(read),
-                    _ => None,
-                };
-                doing = self.step(attempt, read, &cells, &home);
-            }
+            let cells = self.after(Attempt::look(word, known), node, state);
             self.looks_do_not_end(&cells, state, n_looks + 1)
         })
     }
@@ -110,7 +182,7 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
                 matches!(
                     doing,
                     Doing::Stopped(Some(Attempt {
-                        next: Next::CountThenAskHome | Next::CountThenEnd { .. },
+                        next: Next::CountThenAskHome | Next::CountOnNode { .. },
                         ..
                     }))
                 )
