@@ -59,7 +59,7 @@ fn one_sided(comm: &Comm<'_>, beginnings: &[Ruler], search: &mut Search) -> Resu
             if let Some(best) = blackboard.best()? {
                 search.shorten(best.value as u32);
             }
-            (tickets.engine()).outside_mpi(|| search.complete(ruler))?;
+            tickets.outside_mpi(|| search.complete(ruler))?;
             if search.n_found > 0 {
                 blackboard.offer(search.limit.into())?; // no operation where that is known
             }

@@ -311,7 +311,7 @@ fn report_time(cells: &[Cell]) {
                 .filter(move |cell| cell.way == way && cell.n_ranks == 2)
         };
         let small = of_way().find(|cell| cell.n_items == 1000);
-        if let (Some(small), Some(large)) = (small, of_way().last()) {
+        if let (Some(small), Some(large)) = (small, of_way().next_back()) {
             println!(
                 "{way}, 2 ranks: {:.3} ns an item and {:.1} ns an operation on 1000 items, {:.3} and {:.1} on {}",
                 small.ns_per_item(),

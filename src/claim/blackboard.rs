@@ -222,6 +222,25 @@ impl<'mpi> Blackboard<'mpi> {
         &self.engine
     }
 
+    /// Lets other ranks through, where this rank is home: [`Board::progress`](super::Board::progress).
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline]
+    pub fn progress(&self) -> Result<()> {
+        self.engine.visit()
+    }
+
+    /// Does `work` while others are let through, where this rank is home:
+    /// [`Board::outside_mpi`](super::Board::outside_mpi).
+    ///
+    /// # Errors
+    /// What MPI returned meanwhile.
+    #[inline]
+    pub fn outside_mpi<T>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        self.engine.outside_mpi(work)
+    }
+
     /// Closes it. Collective.
     ///
     /// # Errors

@@ -12,13 +12,18 @@ pub struct Options {
     /// Info hints of the window.
     pub hints: Hints,
     /// What keeps claims moving while the home rank is outside MPI.
+    ///
+    /// What is done for one window on a home rank is done for all windows that lie on that rank: where a
+    /// search has several there, one of them with a means of progress is enough.
     pub progress: Progress,
     /// What [`Progress::Auto`] tries, in this order, where the library alone does not do. A helper
     /// thread first unless said otherwise: it asks least of a program.
     pub means: &'static [Means],
     /// What this rank remembers of the results of its claims.
     pub remember: Remember,
-    /// How large the chunks are that [`claim_next`](super::WordBoard::claim_next) hands out.
+    /// How large the chunks are that [`claim_next`](super::WordBoard::claim_next) and
+    /// [`Tickets`](super::Tickets) hand out. Chunks are runs of neighbours, and the first ones are large:
+    /// where neighbours take alike, map items through a [`Permutation`](super::Permutation).
     pub schedule: Schedule,
 }
 

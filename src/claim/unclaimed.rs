@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 
 /// Picks items uniformly at random among those that a rank does not know to be claimed.
 ///
-/// While a good part is free, by drawing until a free one comes up. Once that took [`MAX_DRAWS`] in vain,
+/// While a good part is free, by drawing until a free one comes up. Once 100 draws were in vain,
 /// by a list of what is left, from which what has become known meanwhile is struck when it is drawn:
 /// 8 bytes for each of the last percent or so of the items. So a pick takes constant time, amortised,
 /// up to the end.
