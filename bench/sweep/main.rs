@@ -95,7 +95,7 @@ fn main() -> ExitCode {
         let library = rma::library().expect("the library names itself");
         println!("{}", samples::heading(&library, world.size(), &machine));
         println!(
-            "{:<7} {:<14} {:>14} {:>10} {:>10} {:>10}  {:<32} {:>10} {:>7}",
+            "{:<14} {:<14} {:>14} {:>10} {:>10} {:>10}  {:<32} {:>10} {:>7}",
             "board",
             "schedule",
             "items",
@@ -107,7 +107,7 @@ fn main() -> ExitCode {
             "memory"
         );
         println!(
-            "{:<7} {:<14} {:>14} {:>10} {:>10} {:>10}  {:<32} {:>10} {:>7}",
+            "{:<14} {:<14} {:>14} {:>10} {:>10} {:>10}  {:<32} {:>10} {:>7}",
             "", "", "", "", "", "ns/word", "", "the clock", "/(N/8)"
         );
     }
@@ -145,15 +145,29 @@ impl<'a> Bench<'a> {
             _ => self.args.schedules[..1].to_vec(),
         };
         for schedule in schedules {
-            self.board("bits", n_items, &schedule, &mut peer, |options| {
-                BitBoard::open_with(world, 0, n_items, options)
-            });
-            self.board("spread", n_items, &schedule, &mut peer, |options| {
-                SpreadBoard::open_with(world, n_items, options)
-            });
-            self.board("shared", n_items, &schedule, &mut peer, |options| {
-                SharedBoard::open_with(world, 0, n_items, options)
-            });
+            let of_bits = |options: &Options| BitBoard::open_with(world, 0, n_items, options);
+            let spread = |options: &Options| SpreadBoard::open_with(world, n_items, options);
+            let shared = |options: &Options| SharedBoard::open_with(world, 0, n_items, options);
+            self.board("bits", false, n_items, &schedule, &mut peer, of_bits);
+            self.board("bits, blocks", true, n_items, &schedule, &mut peer, of_bits);
+            self.board("spread", false, n_items, &schedule, &mut peer, spread);
+            self.board(
+                "spread, blocks",
+                true,
+                n_items,
+                &schedule,
+                &mut peer,
+                spread,
+            );
+            self.board("shared", false, n_items, &schedule, &mut peer, shared);
+            self.board(
+                "shared, blocks",
+                true,
+                n_items,
+                &schedule,
+                &mut peer,
+                shared,
+            );
         }
         peer.close(world);
     }
@@ -161,6 +175,7 @@ impl<'a> Bench<'a> {
     fn board<M: Memory>(
         &mut self,
         name: &'static str,
+        in_blocks: bool,
         n_items: usize,
         schedule: &str,
         peer: &mut Bits,
@@ -170,6 +185,7 @@ impl<'a> Bench<'a> {
         let options = Options {
             remember: Remember::Nothing,
             schedule: schedule.parse::<Schedule>().expect("a schedule"),
+            in_blocks,
             ..Options::default()
         };
         let before = pss_bytes(world);
@@ -273,7 +289,7 @@ impl Row {
             _ => "MISSES 1.01",
         };
         println!(
-            "{:<7} {:<14} {:>14} {:>10} {:>10.2} {:>10.2}  {:<32} {:>10.2} {share:>7.3} {verdict}",
+            "{:<14} {:<14} {:>14} {:>10} {:>10.2} {:>10.2}  {:<32} {:>10.2} {share:>7.3} {verdict}",
             self.board,
             self.schedule,
             self.n_items,

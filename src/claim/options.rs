@@ -25,6 +25,11 @@ pub struct Options {
     /// [`Tickets`](super::Tickets) hand out. Chunks are runs of neighbours, and the first ones are large:
     /// where neighbours take alike, map items through a [`Permutation`](super::Permutation).
     pub schedule: Schedule,
+    /// Whether [`claim_next`](super::WordBoard::claim_next) claims blocks of 4096 items by one bit each, where
+    /// none of their items was claimed before. Then a billion items are claimed in chunks by some thousand
+    /// operations; and the first claim of a rank in a block that was not handed out takes an operation
+    /// more. For boards of 4096 items or more that are claimed in chunks for the most part.
+    pub in_blocks: bool,
 }
 
 impl Default for Options {
@@ -35,6 +40,7 @@ impl Default for Options {
             means: &[Means::Thread, Means::Poll],
             remember: Remember::default(),
             schedule: Schedule::default(),
+            in_blocks: false,
         }
     }
 }

@@ -251,15 +251,15 @@ impl<H: Homes> Window<'_, H> {
         Ok(words)
     }
 
-    /// Shows all words of `region` to `look`, rank by rank, in pieces of 1 MiB at most: no more memory than
-    /// that, however large the region is. Not atomic, as [`read`](Window::read).
+    /// Shows each word of `region` to `look`, with its index, rank by rank. Reads in pieces of 1 MiB at most:
+    /// no more memory than that, however large the region is. Not atomic, as [`read`](Window::read).
     ///
     /// # Errors
     /// What MPI returns.
     pub fn read_in_pieces<K: Kind>(
         &self,
         region: Region<K>,
-        mut look: impl FnMut(&[K::Word]),
+        mut look: impl FnMut(usize, K::Word),
     ) -> Result<()> {
         const PIECE_BYTES: usize = 1 << 20;
         let n_ranks = self.homes().n_ranks();
@@ -267,7 +267,11 @@ impl<H: Homes> Window<'_, H> {
             let count = (region.n_words() - i).div_ceil(n_ranks);
             let piece_words = PIECE_BYTES / size_of::<K::Word>();
             for start in (0..count).step_by(piece_words) {
-                look(&self.read_run(&region, i, start..count.min(start + piece_words))?);
+                let words = self.read_run(&region, i, start..count.min(start + piece_words))?;
+                let indices = (i + start * n_ranks..).step_by(n_ranks);
+                indices
+                    .zip(words)
+                    .for_each(|(index, word)| look(index, word));
             }
         }
         Ok(())

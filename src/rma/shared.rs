@@ -170,17 +170,6 @@ impl<'mpi> SharedWindow<'mpi> {
             .collect()
     }
 
-    /// How many bits of a region are set; each word is read atomically. Exact where no operation is in
-    /// flight, which is for the caller to synchronise.
-    ///
-    /// # Panics
-    /// If the region is another window's.
-    pub fn n_set_bits(&self, region: Region<Bits>) -> u64 {
-        (0..region.n_words())
-            .map(|index| u64::from(self.word(&region, index).load(Relaxed).count_ones()))
-            .sum()
-    }
-
     /// Sets every word to zero. No other operation may be in flight, which is for the caller to
     /// synchronise.
     pub fn clear(&self) {

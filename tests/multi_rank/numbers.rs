@@ -29,6 +29,38 @@ pub const BODIES: &[Body] = &[
         },
     },
     Body {
+        name: "numbers::bits::blocks_hand_out_every_item_once",
+        run: |comm| chunks_of_blocks(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::blocks_hand_out_every_item_once",
+        run: |comm| chunks_of_blocks(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::blocks_hand_out_every_item_once",
+        run: |comm| {
+            chunks_of_blocks(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
+        name: "numbers::bits::all_ways_at_once_in_blocks",
+        run: |comm| mixed_in_blocks(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::all_ways_at_once_in_blocks",
+        run: |comm| mixed_in_blocks(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::all_ways_at_once_in_blocks",
+        run: |comm| {
+            mixed_in_blocks(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
         name: "numbers::bits::all_ways_at_once",
         run: |comm| mixed(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
     },
@@ -123,17 +155,59 @@ fn chunks<'mpi, M: Memory>(
 ) {
     // Larger than what one run of words holds.
     let large = if crawls(comm) { 5000 } else { 600_001 };
+    all_in_chunks(comm, false, [0, 1, 64, 1000, large], open);
+}
+
+fn chunks_of_blocks<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    // Less than a block, one, some and a part, more than share a word of marks.
+    let large = if crawls(comm) { 20_000 } else { 600_001 };
+    all_in_chunks(comm, true, [0, 4095, 4096, 10_000, large], &open);
+
+    let n_items = 1_000_000;
+    let options = Options {
+        schedule: Schedule::Fixed {
+            items: NonZeroUsize::new(1 << 18).unwrap(),
+        },
+        remember: Remember::Nothing,
+        in_blocks: true,
+        ..Options::default()
+    };
+    let mut board = open(n_items, &options).unwrap();
+    let mut n_won = 0;
+    while let Some(items) = board.claim_next().unwrap() {
+        n_won += items.len() as u64;
+    }
+    let of_ranks = gather_numbers(comm, &[n_won, board.n_operations()]);
+    if let Some(of_ranks) = of_ranks {
+        let sum = |which: usize| of_ranks.iter().skip(which).step_by(2).sum::<u64>();
+        assert_eq!(sum(0), n_items as u64);
+        // 4 chunks of 8 words of marks, each with a count of full words, and the draws.
+        let n_ranks = u64::from(comm.size().unsigned_abs());
+        assert!(sum(1) <= 4 * 8 * 2 + 4 + n_ranks, "{} operations", sum(1));
+    }
+    comm.barrier().unwrap();
+    assert_eq!(board.n_claimed().unwrap(), n_items);
+    board.look().unwrap();
+    assert!(board.all_known_claimed());
+    board.close().unwrap();
+}
+
+fn all_in_chunks<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    in_blocks: bool,
+    sizes: [usize; 5],
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    let remembers = [Remember::Claimed, Remember::Nothing].into_iter().cycle();
     for schedule in schedules() {
-        for (n_items, remember) in [
-            (0, Remember::Claimed),
-            (1, Remember::Claimed),
-            (64, Remember::Nothing),
-            (1000, Remember::Claimed),
-            (large, Remember::Nothing),
-        ] {
+        for (n_items, remember) in sizes.into_iter().zip(remembers.clone()) {
             let options = Options {
                 schedule,
                 remember,
+                in_blocks,
                 ..Options::default()
             };
             let mut board = open(n_items, &options).unwrap();
@@ -194,9 +268,41 @@ fn mixed<'mpi, M: Memory>(
     } else {
         20_000
     };
-    for (round, schedule) in schedules().into_iter().enumerate() {
+    all_ways(comm, false, n_items, schedules(), open);
+}
+
+/// Of some blocks all is claimed one by one, of others all at once, of others a part each way.
+fn mixed_in_blocks<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    let items = |n| NonZeroUsize::new(n).unwrap();
+    let n_items = if crawls(comm) || is_apart(comm) {
+        5 * 4096
+    } else {
+        200_000
+    };
+    let schedules = [
+        Schedule::Fixed { items: items(4096) },
+        Schedule::Fixed {
+            items: items(10_000),
+        },
+        Schedule::Guided { at_least: items(1) },
+    ];
+    all_ways(comm, true, n_items, schedules, open);
+}
+
+fn all_ways<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    in_blocks: bool,
+    n_items: usize,
+    schedules: [Schedule; 3],
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    for (round, schedule) in schedules.into_iter().enumerate() {
         let options = Options {
             schedule,
+            in_blocks,
             ..Options::default()
         };
         let mut board = open(n_items, &options).unwrap();
@@ -205,8 +311,12 @@ fn mixed<'mpi, M: Memory>(
             let of_won = items.iter().zip(claims).filter(|(_, claim)| claim.is_won());
             won.extend(of_won.map(|(&item, _)| item as u64));
         };
-        // In steps of a prime, so that every rank is everywhere at all times.
-        let order = (0..n_items).map(|i| (i * 7919 + round) % n_items);
+        // In steps of a prime, so that every rank is everywhere at all times; in blocks all of one of them after
+        // the other, from the end, so that the chunks come to some first.
+        let order = (0..n_items).map(|i| match in_blocks {
+            true => n_items - 1 - i,
+            false => (i * 7919 + round) % n_items,
+        });
         match (comm.rank() as usize + round) % 4 {
             0 => {
                 while let Some(items) = board.claim_next().unwrap() {
@@ -241,7 +351,7 @@ fn mixed<'mpi, M: Memory>(
         }
         // Whoever claimed in chunks saw only what was left; the rest of the words is for all.
         for item in 0..n_items {
-            if board.claim(item).unwrap().is_won() {
+            if board.claim_unless_known(item).unwrap().is_won() {
                 won.push(item as u64);
             }
         }

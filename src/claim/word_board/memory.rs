@@ -47,11 +47,11 @@ pub trait Memory: sealed::Sealed {
     /// What MPI returns.
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>>;
 
-    /// How many bits are set, at rest; in memory of bounded size.
+    /// Shows each word to `look`, with its index, at rest; in memory of bounded size.
     ///
     /// # Errors
     /// What MPI returns.
-    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64>;
+    fn for_each_word(&self, words: Region<Bits>, look: impl FnMut(usize, u64)) -> Result<()>;
 
     /// How many bytes it has, on all ranks together.
     fn n_bytes(&self) -> usize;
@@ -114,15 +114,8 @@ impl<H: Homes> Memory for Window<'_, H> {
         self.read(words)
     }
 
-    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64> {
-        let mut n_set = 0;
-        self.read_in_pieces(words, |words| {
-            n_set += words
-                .iter()
-                .map(|word| u64::from(word.count_ones()))
-                .sum::<u64>();
-        })?;
-        Ok(n_set)
+    fn for_each_word(&self, words: Region<Bits>, look: impl FnMut(usize, u64)) -> Result<()> {
+        self.read_in_pieces(words, look)
     }
 
     fn n_bytes(&self) -> usize {
@@ -179,8 +172,9 @@ impl Memory for SharedWindow<'_> {
         Ok(self.read(words))
     }
 
-    fn n_set_bits(&self, words: Region<Bits>) -> Result<u64> {
-        Ok(self.n_set_bits(words))
+    fn for_each_word(&self, words: Region<Bits>, mut look: impl FnMut(usize, u64)) -> Result<()> {
+        (0..words.n_words()).for_each(|index| look(index, self.load(words, index)));
+        Ok(())
     }
 
     fn n_bytes(&self) -> usize {

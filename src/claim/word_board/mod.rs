@@ -1,5 +1,6 @@
 //! Boards of one bit an item, claimed by fetch-and-or: in a window, or in memory that a node shares.
 
+mod blocks;
 mod memory;
 mod numbers;
 mod open;
@@ -7,10 +8,11 @@ mod open;
 pub use memory::Memory;
 pub(in crate::claim) use open::try_setting_bits;
 
-use super::known::{Known, assert_item, place, words_for};
+use super::known::{Known, assert_item, items_in, place, words_for};
 use super::schedule::Schedule;
 use super::{Account, Board, Claim, Options};
 use crate::rma::{Comm, Dealt, PIPELINE_DEPTH, ProgressEngine, Result, SharedWindow, Window};
+use blocks::{BLOCK_ITEMS, BLOCK_WORDS, Blocks, Marks, n_blocks};
 use numbers::Handed;
 use open::{N_FULL_WORDS, Regions};
 
@@ -40,6 +42,8 @@ pub struct WordBoard<'mpi, M> {
     n_items: usize,
     n_ranks: usize,
     known: Known,
+    /// What this rank knows of the blocks; a small board has none.
+    blocks: Option<Box<Blocks>>,
     all_claimed: bool,
     n_operations: u64,
     schedule: Schedule,
@@ -58,6 +62,10 @@ impl<M: Memory> WordBoard<'_, M> {
             n_items,
             n_ranks: comm.size() as usize,
             known: Known::nothing(n_items, options.remember),
+            blocks: Blocks::unknown(match options.in_blocks {
+                true => n_blocks(n_items),
+                false => 0,
+            }),
             all_claimed: n_items == 0,
             n_operations: 0,
             schedule: options.schedule,
@@ -78,16 +86,91 @@ impl<M: Memory> WordBoard<'_, M> {
     /// # Errors
     /// What MPI returns.
     pub fn n_claimed(&self) -> Result<usize> {
-        Ok(self.memory.n_set_bits(self.regions.words)? as usize)
+        let marks = self.memory.read(self.regions.marks)?;
+        let is_whole = |block| match Marks::of(block) {
+            Marks { index, whole, .. } => marks.get(index).is_some_and(|word| word & whole != 0),
+        };
+        let mut n_claimed = 0;
+        self.memory
+            .for_each_word(self.regions.words, |index, word| {
+                let claimed = match is_whole(index / BLOCK_WORDS) {
+                    true => items_in(index, self.n_items),
+                    false => word,
+                };
+                n_claimed += claimed.count_ones() as usize;
+            })?;
+        Ok(n_claimed)
     }
 
-    /// How many bytes the board takes in windows, on all ranks together: 1 bit an item, and counters.
+    /// How many bytes the board takes in windows, on all ranks together: 1 bit an item, counters, and where
+    /// it has blocks two bits for each.
     pub fn n_window_bytes(&self) -> usize {
         self.memory.n_bytes()
     }
 
     fn has_one_word(&self) -> bool {
         self.n_items <= 64
+    }
+
+    /// F0, B1 and F1 on a board of several words: word `index` before `bits` of it were set, or `None` where
+    /// they are known to be lost.
+    #[inline]
+    fn ask(&mut self, index: usize, bits: u64) -> Result<Option<u64>> {
+        if self.known.is_full(index) {
+            self.count_full_words(0)?; // F0
+            return Ok(None);
+        }
+        if self.blocks.is_some() && !self.is_told_by_words(index / BLOCK_WORDS)? {
+            return Ok(None);
+        }
+        self.n_operations += 1;
+        let before = self.memory.fetch_or(self.regions.words, index, bits)?; // F1
+        Ok(Some(before))
+    }
+
+    /// Whether the words of the block say what of it is claimed: B1, unless this rank knows.
+    ///
+    /// Complete before F1: a bit that is set in a block that was handed out would look like a claim to whoever
+    /// has to go by its words.
+    #[inline(never)]
+    fn is_told_by_words(&mut self, block: usize) -> Result<bool> {
+        match &self.blocks {
+            Some(blocks) if blocks.is_touched(block) => return Ok(true),
+            Some(blocks) if blocks.is_whole(block) => {
+                self.count_full_words(0)?; // F0
+                return Ok(false);
+            }
+            _ => {}
+        }
+        let marks = Marks::of(block);
+        self.n_operations += 1;
+        let marked = (self.memory).fetch_or(self.regions.marks, marks.index, marks.touched)?; // B1
+        let is_told_by_words = self.learn_marks(block, marked);
+        if !is_told_by_words {
+            self.words_are_full(0)?; // F4
+        }
+        Ok(is_told_by_words)
+    }
+
+    /// After B1, which found `marked`: whether the words of the block say what of it is claimed.
+    fn learn_marks(&mut self, block: usize, marked: u64) -> bool {
+        let Some(blocks) = &mut self.blocks else {
+            return true;
+        };
+        if marked & Marks::of(block).whole == 0 {
+            blocks.touched(block);
+            return true;
+        }
+        blocks.whole(block);
+        let first_word = block * BLOCK_WORDS;
+        for index in first_word..self.n_words().min(first_word + BLOCK_WORDS) {
+            self.known.learn(index, items_in(index, self.n_items));
+        }
+        false
+    }
+
+    fn is_whole(&self, index: usize) -> bool {
+        (self.blocks.as_ref()).is_some_and(|blocks| blocks.is_whole(index / BLOCK_WORDS))
     }
 
     /// A claim saw words full. F3, F4: whoever filled them counts them; others look.
@@ -125,12 +208,14 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     fn claim(&mut self, item: usize) -> Result<Claim> {
         assert_item(item, self.n_items);
         let (index, bit) = place(item);
-        if self.known.is_full(index) && !self.has_one_word() {
-            self.count_full_words(0)?; // F0
+        let before = if self.has_one_word() {
+            self.n_operations += 1;
+            self.memory.fetch_or(self.regions.words, index, bit)? // F1
+        } else if let Some(before) = self.ask(index, bit)? {
+            before
+        } else {
             return Ok(Claim::Lost { owner: None });
-        }
-        self.n_operations += 1;
-        let before = self.memory.fetch_or(self.regions.words, index, bit)?; // F1
+        };
         let won = before & bit == 0; // F2
         if self.known.learn(index, before | bit) {
             self.words_are_full(u64::from(won))?;
@@ -171,7 +256,7 @@ impl<M: Memory> Board for WordBoard<'_, M> {
 
     #[inline]
     fn is_known_claimed(&self, item: usize) -> bool {
-        self.known.contains(item) || self.is_handed_out(item)
+        self.known.contains(item) || self.is_handed_out(item) || self.is_whole(place(item).0)
     }
 
     #[inline]
@@ -200,9 +285,12 @@ impl<M: Memory> Board for WordBoard<'_, M> {
 
     fn account(&self) -> Result<Account> {
         let words = self.memory.read(self.regions.words)?;
+        let marks = self.memory.read(self.regions.marks)?;
         let claimed = (0..self.n_items).map(|item| {
             let (index, bit) = place(item);
-            words[index] & bit != 0
+            let of_block = Marks::of(item / BLOCK_ITEMS);
+            let is_whole = |word: &u64| word & of_block.whole != 0;
+            words[index] & bit != 0 || marks.get(of_block.index).is_some_and(is_whole)
         });
         let claimed = claimed.collect();
         Ok(Account {
@@ -217,6 +305,9 @@ impl<M: Memory> Board for WordBoard<'_, M> {
 
     fn forget(&mut self) {
         self.known.clear();
+        if let Some(blocks) = &mut self.blocks {
+            blocks.forget();
+        }
         self.handed = None;
         self.all_claimed = self.n_items == 0;
     }

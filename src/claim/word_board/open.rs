@@ -1,5 +1,6 @@
 //! Opening boards of bits.
 
+use super::blocks::n_mark_words;
 use super::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 use crate::claim::Options;
 use crate::claim::known::{place, words_for};
@@ -16,6 +17,7 @@ pub(super) const N_CHUNKS: usize = 1;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Regions {
     pub(super) words: Region<Bits>,
+    pub(super) marks: Region<Bits>,
     pub(super) counters: Region<Counter>,
 }
 
@@ -42,7 +44,7 @@ impl<'mpi> BitBoard<'mpi> {
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (mut layout, regions) = lay_out(Layout::new(), n_items);
+        let (mut layout, regions) = lay_out(Layout::new(), n_items, options);
         let trial_words = layout.region(words_for(comm.size() as usize));
         options.assert_memory(
             comm,
@@ -72,7 +74,7 @@ impl<'mpi> SpreadBoard<'mpi> {
     /// As [`BitBoard::open_with`].
     pub fn open_with(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
         let n_ranks = comm.size() as usize;
-        let (mut layout, regions) = lay_out(Layout::dealt(n_ranks), n_items);
+        let (mut layout, regions) = lay_out(Layout::dealt(n_ranks), n_items, options);
         let trial_words = layout.region(n_ranks);
         options.assert_memory(comm, Allocation::Window, layout.bytes_on(true), n_items)?;
         let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
@@ -119,7 +121,7 @@ impl<'mpi> SharedBoard<'mpi> {
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (layout, regions) = lay_out(Layout::new(), n_items);
+        let (layout, regions) = lay_out(Layout::new(), n_items, options);
         options.assert_memory(
             comm,
             Allocation::SharedWindow,
@@ -131,11 +133,20 @@ impl<'mpi> SharedBoard<'mpi> {
     }
 }
 
-fn lay_out(mut layout: Layout, n_items: usize) -> (Layout, Regions) {
+fn lay_out(mut layout: Layout, n_items: usize, options: &Options) -> (Layout, Regions) {
     let words = layout.region(words_for(n_items));
+    let marks = layout.region(match options.in_blocks {
+        true => n_mark_words(n_items),
+        false => 0,
+    });
     layout.on_next_cache_line(); // claims of the last words do not slow the counters
     let counters = layout.region(2);
-    (layout, Regions { words, counters })
+    let regions = Regions {
+        words,
+        marks,
+        counters,
+    };
+    (layout, regions)
 }
 
 /// Sets bits from each rank, and reads them back, so that a library that loses bits is found before it
