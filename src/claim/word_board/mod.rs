@@ -87,8 +87,9 @@ impl<M: Memory> WordBoard<'_, M> {
     /// What MPI returns.
     pub fn n_claimed(&self) -> Result<usize> {
         let marks = self.memory.read(self.regions.marks)?;
-        let is_whole = |block| match Marks::of(block) {
-            Marks { index, whole, .. } => marks.get(index).is_some_and(|word| word & whole != 0),
+        let is_whole = |block| {
+            let Marks { index, whole, .. } = Marks::of(block);
+            marks.get(index).is_some_and(|word| word & whole != 0)
         };
         let mut n_claimed = 0;
         self.memory
