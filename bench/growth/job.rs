@@ -8,7 +8,7 @@ use onesided::rma::{Comm, Mpi, ThreadLevel};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use crate::samples::{column, gather};
+use crate::samples::{agreed, column, gather};
 use crate::way::Way;
 use crate::{MARK, sizes};
 
@@ -87,13 +87,6 @@ fn games(world: &Comm<'_>, way: Way, n_items: usize) -> Duration {
     }
     table.close();
     shortest.unwrap_or_default()
-}
-
-/// What rank 0 says. Collective.
-fn agreed(world: &Comm<'_>, own: bool) -> bool {
-    let mut byte = [u8::from(own)];
-    world.broadcast(0, &mut byte).expect("broadcast");
-    byte == [1]
 }
 
 /// What is played on.

@@ -125,6 +125,13 @@ pub fn column(all: &[Vec<f64>], index: usize) -> impl Iterator<Item = f64> + '_ 
     all.iter().map(move |numbers| numbers[index])
 }
 
+/// What rank 0 says. Collective.
+pub fn agreed(comm: &Comm<'_>, own: bool) -> bool {
+    let mut byte = [u8::from(own)];
+    comm.broadcast(0, &mut byte).expect("broadcast");
+    byte == [1]
+}
+
 /// Lets this thread, and those that it starts, run on any core. Open MPI binds each of two ranks to a core,
 /// where all threads of the rank would take turns.
 pub fn run_on_any_core() {

@@ -25,7 +25,7 @@ use onesided::claim::{
     BitBoard, Board, Memory, Options, Remember, Schedule, SharedBoard, SpreadBoard, WordBoard,
 };
 use onesided::rma::{self, Comm, Mpi, ThreadLevel};
-use samples::{Ratio, Samples, column, gather, spread, thread_cpu_ns};
+use samples::{Ratio, Samples, agreed, column, gather, spread, thread_cpu_ns};
 
 /// Claiming may take so many times as long as the sweep.
 const TARGET_RATIO: f64 = 2.0;
@@ -356,13 +356,6 @@ fn slowest(world: &Comm<'_>, by_clock: f64, by_processor: f64) -> Took {
         by_clock: most(0),
         by_processor: most(1),
     }
-}
-
-/// What rank 0 says. Collective.
-fn agreed(world: &Comm<'_>, own: bool) -> bool {
-    let mut byte = [u8::from(own)];
-    world.broadcast(0, &mut byte).expect("broadcast");
-    byte == [1]
 }
 
 /// The proportional set sizes of all ranks together, on rank 0: pages that several share are counted once.

@@ -5,11 +5,15 @@
 //! random numbers on every board, until all is known to be claimed. Boards take turns game by game,
 //! in all six orders; each game's answer is checked. Raw samples go to a CSV file.
 
+#![allow(dead_code, reason = "other benchmarks use the rest of what they share")]
+
 #[path = "../../tests/several_hosts/hosts.rs"]
 mod hosts;
 #[path = "../../tests/several_hosts/launchers.rs"]
 mod launchers;
 mod play;
+#[path = "../support/samples.rs"]
+mod samples;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -21,6 +25,7 @@ use onesided::rma;
 use hosts::{Hosts, Setup};
 use launchers::Within;
 use play::{Game, Method};
+use samples::{Samples, spread};
 
 /// The program, which tests of hosts start.
 const ONESIDED: &str = env!("CARGO_BIN_EXE_onesided");
@@ -129,31 +134,22 @@ impl Series {
 }
 
 fn write_csv(all: &[Series]) {
-    let path = std::env::var("ONESIDED_BENCH_CSV")
-        .unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/two_tier.csv").into());
-    let mut csv =
-        String::from("delay_us,items,round,board,ns,guesses,operations_node_0,operations_node_1\n");
+    let mut csv = Samples::with_columns(
+        "delay_us,items,round,board,ns,guesses,operations_node_0,operations_node_1",
+    );
     for series in all {
         for game in &series.games {
             let [first, second] = game.operations_of_nodes;
-            csv += &format!(
-                "{},{},{},{},{},{},{first},{second}\n",
+            csv.push(format_args!(
+                "{},{},{},{},{},{},{first},{second}",
                 series.delay.as_micros(),
                 series.n_items,
                 game.round,
                 game.method.name(),
                 game.ns,
                 game.guesses
-            );
+            ));
         }
     }
-    match std::fs::write(&path, csv) {
-        Ok(()) => println!("raw samples: {path}"),
-        Err(error) => eprintln!("cannot write {path}: {error}"),
-    }
-}
-
-/// The median with its 95 % interval.
-fn spread(samples: &[f64]) -> Spread {
-    Spread::of(samples).expect("samples are numbers")
+    csv.write();
 }

@@ -213,7 +213,7 @@ pub struct Recorded {
     pub record_cost_ns: f64,
     /// Clocks that the ranks read.
     pub clocks: u32,
-    /// Operations that ended before they can have, by the clocks.
+    /// Operations that ended before they can have, by the clocks, and by more than their error.
     pub clock_violations: u64,
 }
 

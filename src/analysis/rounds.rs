@@ -63,8 +63,8 @@ pub struct Rounds {
     pub blame: Vec<Blame>,
     /// Σ max_i d_i: how long the thinking takes in lockstep, if all else were free.
     pub critical_think_ns: u64,
-    /// How often a rank left before the last one had entered, by the clocks: each is a violation that
-    /// says how far they are off.
+    /// How often a rank left before the last one had entered, by the clocks and by more than their error:
+    /// they are off by more than was measured.
     pub n_clock_violations: u64,
     /// `[i * n_ranks + j]`: how long i waited for j as the last arriver. Empty with too many ranks.
     pub waited_for: Vec<u64>,
@@ -103,6 +103,7 @@ impl Rounds {
             return &self.waited;
         };
         let (last_rank, last_enter_ns) = (last.rank as usize, last.enter_ns);
+        let last_error_ns = last.error_ns;
         let shortest_ns = arrivals.iter().map(Arrival::stay_ns).min().unwrap_or(0);
         self.n_rounds += 1;
         let longest_ns = arrivals.iter().map(|a| a.think_ns).max().unwrap_or(0);
@@ -112,7 +113,9 @@ impl Rounds {
             let until_ns = match arrival.exit_ns < last_enter_ns {
                 true => {
                     violated = true;
-                    self.n_clock_violations += 1;
+                    let error_ns = arrival.error_ns.saturating_add(last_error_ns);
+                    let early_ns = last_enter_ns - arrival.exit_ns;
+                    self.n_clock_violations += u64::from(early_ns > error_ns);
                     arrival.exit_ns
                 }
                 false => last_enter_ns,

@@ -79,7 +79,7 @@ pub use unclaimed::UnclaimedPicker;
 pub use won::Won;
 pub use word_board::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 
-use crate::rma::{ProgressEngine, Rank, Result};
+use crate::rma::{PIPELINE_DEPTH, ProgressEngine, Rank, Result};
 
 /// What became of a claim. Losing is an outcome, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,34 @@ pub struct Account {
     pub claimed: Vec<bool>,
     /// For each item who holds it, where the board keeps owners.
     pub owners: Option<Vec<Option<Rank>>>,
+}
+
+impl Account {
+    /// Of a board whose words show what is claimed, and not by whom.
+    fn of_bits(words: &[u64], n_items: usize) -> Self {
+        let claimed = (0..n_items).map(|item| {
+            let (index, bit) = known::place(item);
+            words[index] & bit != 0
+        });
+        Account {
+            claimed: claimed.collect(),
+            owners: None,
+        }
+    }
+}
+
+/// Claims `items` by `claim`, so many at a time that one pipeline holds them.
+fn in_pipelines(
+    items: &[usize],
+    claims: &mut [Claim],
+    mut claim: impl FnMut(&[usize], &mut [Claim]) -> Result<()>,
+) -> Result<()> {
+    assert_eq!(items.len(), claims.len(), "a claim for each item");
+    let batches = items.chunks(PIPELINE_DEPTH);
+    for (items, claims) in batches.zip(claims.chunks_mut(PIPELINE_DEPTH)) {
+        claim(items, claims)?;
+    }
+    Ok(())
 }
 
 /// A set of items that ranks claim one-sidedly.

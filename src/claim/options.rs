@@ -3,7 +3,8 @@
 use super::known::{Remember, words_for};
 use super::schedule::Schedule;
 use crate::rma::{
-    Allocation, Comm, Hints, Homes, Means, Progress, ProgressEngine, Result, assert_memory_at_hand,
+    Allocation, Comm, Hints, Homes, Layout, Means, Progress, ProgressEngine, Result, Window,
+    assert_memory_at_hand,
 };
 
 /// How a board is opened. The same on all ranks.
@@ -53,6 +54,19 @@ impl Options {
         read: &mut dyn FnMut() -> Result<()>,
     ) -> Result<ProgressEngine<'mpi>> {
         ProgressEngine::start(comm, homes, self.progress, self.means, read)
+    }
+
+    /// Opens the window of a board of `n_items`, if there is memory for it. Collective.
+    pub(super) fn open_window<'mpi, H: Homes>(
+        &self,
+        comm: &Comm<'mpi>,
+        homes: H,
+        layout: &Layout,
+        n_items: usize,
+    ) -> Result<Window<'mpi, H>> {
+        let window_bytes = layout.bytes_on(homes.holds(comm.rank()));
+        self.assert_memory(comm, Allocation::Window, window_bytes, n_items)?;
+        Window::open_on(comm, homes, layout, self.hints)
     }
 
     /// Whether the memory is there for a board of `n_items` of which this rank gives `window_bytes`.

@@ -1,10 +1,10 @@
 //! A board of one slot an item, claimed by `MPI_Compare_and_swap`: it knows who owns what.
 
 use super::known::{Known, place};
-use super::{Account, Board, Claim, Options};
+use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{
-    Allocation, Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank,
-    Region, Result, Slot, Window,
+    Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
+    Result, Slot, Window,
 };
 
 /// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
@@ -55,15 +55,7 @@ impl<'mpi> SlotBoard<'mpi> {
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (layout, regions) = lay_out(Layout::new(), n_items);
-        options.assert_memory(
-            comm,
-            Allocation::Window,
-            layout.bytes_on(comm.rank() == home),
-            n_items,
-        )?;
-        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
-        Self::start(comm, window, regions, options)
+        Self::open_on(comm, OneHome(home), n_items, options)
     }
 }
 
@@ -73,29 +65,18 @@ impl<'mpi> SlotBoard<'mpi, Dealt> {
     /// # Errors
     /// As [`open_with`](SlotBoard::open_with).
     pub fn open_spread(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
-        let (layout, regions) = lay_out(Layout::dealt(comm.size() as usize), n_items);
-        options.assert_memory(comm, Allocation::Window, layout.bytes_on(true), n_items)?;
-        let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
-        Self::start(comm, window, regions, options)
+        Self::open_on(comm, Dealt::over(comm, 0), n_items, options)
     }
 }
 
-fn lay_out(mut layout: Layout, n_items: usize) -> (Layout, (Region<Counter>, Region<Slot>)) {
-    let n_claimed = layout.region(1);
-    let slots = layout.region(n_items);
-    (layout, (n_claimed, slots))
-}
-
 impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
-    fn start(
-        comm: &Comm<'mpi>,
-        window: Window<'mpi, H>,
-        (n_claimed, slots): (Region<Counter>, Region<Slot>),
-        options: &Options,
-    ) -> Result<Self> {
-        let n_items = slots.n_words();
+    fn open_on(comm: &Comm<'mpi>, homes: H, n_items: usize, options: &Options) -> Result<Self> {
+        let mut layout = Layout::dealt(homes.n_ranks());
+        let n_claimed = layout.region(1);
+        let slots = layout.region(n_items);
+        let window = options.open_window(comm, homes, &layout, n_items)?;
         let mut read = || window.fetch_add(n_claimed, 0, 0).map(drop);
-        let engine = options.start_engine(comm, &window.homes(), &mut read)?;
+        let engine = options.start_engine(comm, &homes, &mut read)?;
         Ok(SlotBoard {
             window,
             engine,
@@ -182,12 +163,9 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
-        assert_eq!(items.len(), claims.len(), "a claim for each item");
-        let depth = PIPELINE_DEPTH;
-        for (items, claims) in items.chunks(depth).zip(claims.chunks_mut(depth)) {
-            self.claim_pipelined(items, claims)?;
-        }
-        Ok(())
+        in_pipelines(items, claims, |items, claims| {
+            self.claim_pipelined(items, claims)
+        })
     }
 
     fn look(&mut self) -> Result<()> {

@@ -26,7 +26,6 @@ pub struct Tickets<'mpi, M = Window<'mpi>> {
     engine: ProgressEngine<'mpi>,
     n_drawn: Region<Counter>,
     /// What the schedule makes of a ticket's number.
-    fresh: Chunks,
     chunks: Chunks,
     all_drawn: bool,
     last_ticket: u64,
@@ -81,7 +80,6 @@ impl<'mpi, M: Memory> Tickets<'mpi, M> {
             memory,
             engine,
             n_drawn,
-            fresh: chunks.clone(),
             chunks,
             all_drawn: n_items == 0,
             last_ticket: 0,
@@ -91,7 +89,7 @@ impl<'mpi, M: Memory> Tickets<'mpi, M> {
 
     /// How many items there are.
     pub fn n_items(&self) -> usize {
-        self.fresh.n_items()
+        self.chunks.n_items()
     }
 
     /// The next items, which are this rank's and nobody else's; `None` once all were handed out.
@@ -130,7 +128,7 @@ impl<'mpi, M: Memory> Tickets<'mpi, M> {
     /// # Errors
     /// What MPI returns.
     pub fn n_handed_out(&self) -> Result<usize> {
-        let mut chunks = self.fresh.clone();
+        let mut chunks = self.chunks.clone();
         let last = self.memory.fetch_add(self.n_drawn, 0, 0)?.checked_sub(1);
         Ok(match last {
             None => 0,
@@ -149,7 +147,6 @@ impl<'mpi, M: Memory> Tickets<'mpi, M> {
 
     /// Forgets what was drawn, for a further round.
     pub fn forget(&mut self) {
-        self.chunks = self.fresh.clone();
         self.all_drawn = self.n_items() == 0;
     }
 

@@ -26,6 +26,7 @@ mod accounting;
 mod announce;
 mod collective;
 mod guess;
+mod in_turn;
 mod observer;
 mod one_sided;
 mod play;

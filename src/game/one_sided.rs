@@ -1,5 +1,6 @@
 //! The one-sided referee: a claim board on the home rank, and no collective in the game.
 
+use super::in_turn::{InTurn, think_beside};
 use super::referee::{Referee, Verdict};
 use super::{Error, Result, Thinker};
 use crate::claim::{Account, Board, Claim};
@@ -8,19 +9,14 @@ use crate::trace::Kind;
 
 /// Decides guesses by claims on a [`Board`]: digit d is item d − 1.
 ///
-/// Two boards are played on in turn. When a game begins, all ranks have left the one before (there
-/// was a barrier), so its board is at rest: the home rank accounts for it and clears it, and the
-/// barrier before the next game but this makes that known to all. So a game needs no collective of
-/// its own beyond the one barrier that starts it.
+/// Two boards are played on in turn, so that a game needs no collective of its own beyond the one barrier
+/// that starts it.
 #[derive(Debug)]
 #[must_use = "a referee is closed with `close`, which is collective"]
 pub struct OneSided<B> {
-    boards: [B; 2],
-    is_home: bool,
+    boards: InTurn<B>,
     /// Whether a guess that is known to be lost costs no operation.
     skip_known: bool,
-    game: Option<u64>,
-    accounts: Vec<Account>,
 }
 
 impl<B: Board> OneSided<B> {
@@ -41,11 +37,8 @@ impl<B: Board> OneSided<B> {
     /// both: what it does on the home rank, it does for the whole process.
     pub fn on(comm: &Comm<'_>, home: Rank, boards: [B; 2]) -> Self {
         OneSided {
-            boards,
-            is_home: comm.rank() == home,
+            boards: InTurn::on(comm, home, boards),
             skip_known: false,
-            game: None,
-            accounts: Vec::new(),
         }
     }
 
@@ -56,7 +49,7 @@ impl<B: Board> OneSided<B> {
 
     /// What keeps claims moving while the home rank thinks.
     pub fn engine(&self) -> &ProgressEngine<'_> {
-        self.boards[0].engine()
+        self.boards.both()[0].engine()
     }
 
     /// Closes both boards. Collective.
@@ -64,44 +57,19 @@ impl<B: Board> OneSided<B> {
     /// # Errors
     /// What MPI returns.
     pub fn close(self) -> Result<()> {
-        let [even, odd] = self.boards;
+        let [even, odd] = self.boards.into_both();
         even.close()?;
         odd.close().map_err(Error::from)
     }
 
-    #[inline(always)]
-    fn board(&self) -> &B {
-        &self.boards[Self::side(self.game)]
-    }
-
-    #[inline(always)]
-    fn board_mut(&mut self) -> &mut B {
-        &mut self.boards[Self::side(self.game)]
-    }
-
-    #[inline(always)]
-    fn side(game: Option<u64>) -> usize {
-        (game.unwrap_or(0) % 2) as usize
-    }
-
-    /// Accounts for the board of the last game, which is at rest, and frees it.
+    /// Accounts for the board of the last game, and frees it.
     fn settle(&mut self) -> Result<()> {
-        if self.game.is_none() {
-            return Ok(());
-        }
-        let is_home = self.is_home;
-        let board = self.board_mut();
-        let account = if is_home {
-            Some(board.account()?)
-        } else {
-            None
-        };
-        if is_home {
+        let account_and_clear = |board: &mut B| {
+            let account = board.account()?;
             board.clear()?;
-        }
-        board.forget();
-        self.accounts.extend(account);
-        Ok(())
+            Ok(account)
+        };
+        self.boards.settle(account_and_clear, B::forget)
     }
 }
 
@@ -110,23 +78,18 @@ impl<B: Board> Referee for OneSided<B> {
 
     fn begin_game(&mut self, game: u64) -> Result<()> {
         self.settle()?;
-        self.game = Some(game);
+        self.boards.begin(game);
         Ok(())
     }
 
     #[inline]
     fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
-        let engine = self.engine();
-        match engine.visit_interval() {
-            Some(interval) => thinker.think_and_visit(interval, || engine.visit())?,
-            None => engine.outside_mpi(|| thinker.think())?,
-        }
-        Ok(())
+        think_beside(self.engine(), thinker)
     }
 
     #[inline]
     fn is_known_claimed(&self, digit: u32) -> bool {
-        self.board().is_known_claimed(digit as usize - 1)
+        self.boards.now().is_known_claimed(digit as usize - 1)
     }
 
     #[inline]
@@ -134,7 +97,7 @@ impl<B: Board> Referee for OneSided<B> {
         if self.skip_known && (digit == 0 || self.is_known_claimed(digit)) {
             return Ok(Verdict::KnownLost);
         }
-        let board = self.board_mut();
+        let board = self.boards.now_mut();
         let Some(item) = (digit as usize).checked_sub(1) else {
             board.look()?; // 0 is claimed from the start; a guess of it still shows the board
             return Ok(Verdict::Lost);
@@ -148,23 +111,22 @@ impl<B: Board> Referee for OneSided<B> {
     #[inline]
     fn evidence(&self, digit: u32) -> u64 {
         match (digit as usize).checked_sub(1) {
-            Some(item) => self.board().evidence(item),
-            None => self.board().evidence_of_look(),
+            Some(item) => self.boards.now().evidence(item),
+            None => self.boards.now().evidence_of_look(),
         }
     }
 
     #[inline]
     fn all_claimed(&self) -> bool {
-        self.board().all_known_claimed()
+        self.boards.now().all_known_claimed()
     }
 
     fn n_operations(&self) -> u64 {
-        self.boards.iter().map(Board::n_operations).sum()
+        self.boards.both().iter().map(Board::n_operations).sum()
     }
 
     fn take_accounts(&mut self) -> Result<Vec<Account>> {
         self.settle()?;
-        self.game = None; // settled: the next game's `begin_game` must not do it again
-        Ok(std::mem::take(&mut self.accounts))
+        Ok(self.boards.take_accounts())
     }
 }

@@ -1,5 +1,6 @@
 //! The referee that deals out the guesses: no digit is guessed twice.
 
+use super::in_turn::{InTurn, think_beside};
 use super::referee::{Referee, Verdict};
 use super::{Error, Guesser, Result, Thinker};
 use crate::claim::{Account, Memory, Permutation, Tickets};
@@ -14,12 +15,9 @@ use crate::trace::Kind;
 #[derive(Debug)]
 #[must_use = "a referee is closed with `close`, which is collective"]
 pub struct Ticketed<'mpi, M> {
-    tickets: [Tickets<'mpi, M>; 2],
+    tickets: InTurn<Tickets<'mpi, M>>,
     order: Permutation,
     seed: u64,
-    is_home: bool,
-    game: Option<u64>,
-    accounts: Vec<Account>,
 }
 
 impl<'mpi, M: Memory> Ticketed<'mpi, M> {
@@ -28,18 +26,15 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
     pub fn on(comm: &Comm<'_>, home: Rank, tickets: [Tickets<'mpi, M>; 2], seed: u64) -> Self {
         let order = Permutation::new(seed, tickets[0].n_items());
         Ticketed {
-            tickets,
+            tickets: InTurn::on(comm, home, tickets),
             order,
             seed,
-            is_home: comm.rank() == home,
-            game: None,
-            accounts: Vec::new(),
         }
     }
 
     /// What keeps draws moving while the home rank thinks.
     pub fn engine(&self) -> &ProgressEngine<'mpi> {
-        self.tickets[0].engine()
+        self.tickets.both()[0].engine()
     }
 
     /// Closes both counters. Collective.
@@ -47,38 +42,24 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
     /// # Errors
     /// What MPI returns.
     pub fn close(self) -> Result<()> {
-        let [even, odd] = self.tickets;
+        let [even, odd] = self.tickets.into_both();
         even.close()?;
         odd.close().map_err(Error::from)
     }
 
-    #[inline(always)]
-    fn tickets(&self) -> &Tickets<'mpi, M> {
-        &self.tickets[(self.game.unwrap_or(0) % 2) as usize]
-    }
-
-    fn tickets_mut(&mut self) -> &mut Tickets<'mpi, M> {
-        &mut self.tickets[(self.game.unwrap_or(0) % 2) as usize]
-    }
-
-    /// Accounts for the tickets of the last game, which are at rest, and makes them new.
+    /// Accounts for the tickets of the last game, and makes them new.
     fn settle(&mut self) -> Result<()> {
-        if self.game.is_none() {
-            return Ok(());
-        }
-        if self.is_home {
-            let n_handed_out = self.tickets().n_handed_out()?;
-            let order = &self.order;
-            let mut claimed = vec![false; self.tickets().n_items()];
-            (0..n_handed_out).for_each(|ticket| claimed[order.apply(ticket)] = true);
-            self.accounts.push(Account {
+        let order = &self.order;
+        let account_and_clear = |tickets: &mut Tickets<'mpi, M>| {
+            let mut claimed = vec![false; tickets.n_items()];
+            (0..tickets.n_handed_out()?).for_each(|ticket| claimed[order.apply(ticket)] = true);
+            tickets.clear()?;
+            Ok(Account {
                 claimed,
                 owners: None,
-            });
-            self.tickets_mut().clear()?;
-        }
-        self.tickets_mut().forget();
-        Ok(())
+            })
+        };
+        self.tickets.settle(account_and_clear, Tickets::forget)
     }
 }
 
@@ -87,32 +68,27 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
 
     fn begin_game(&mut self, game: u64) -> Result<()> {
         self.settle()?;
-        self.game = Some(game);
+        self.tickets.begin(game);
         // The golden ratio, in 64 bits, keeps the keys of games apart from those of other seeds.
         let key = self.seed ^ game.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.order = Permutation::new(key, self.tickets().n_items());
+        self.order = Permutation::new(key, self.tickets.now().n_items());
         Ok(())
     }
 
     #[inline]
     fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
-        let engine = self.engine();
-        match engine.visit_interval() {
-            Some(interval) => thinker.think_and_visit(interval, || engine.visit())?,
-            None => engine.outside_mpi(|| thinker.think())?,
-        }
-        Ok(())
+        think_beside(self.engine(), thinker)
     }
 
     /// The digit of the next ticket; 0 where there is none.
     #[inline]
     fn draw(&mut self, _guesser: &mut Guesser) -> Result<u32> {
-        let ticket = self.tickets_mut().draw()?;
+        let ticket = self.tickets.now_mut().draw()?;
         Ok(ticket.map_or(0, |ticket| self.order.apply(ticket.start) as u32 + 1))
     }
 
     fn is_known_claimed(&self, _digit: u32) -> bool {
-        self.tickets().all_known_drawn()
+        self.tickets.now().all_known_drawn()
     }
 
     /// Won by the draw, which nobody else made.
@@ -126,21 +102,20 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
 
     #[inline]
     fn evidence(&self, _digit: u32) -> u64 {
-        self.tickets().last_ticket() + 1
+        self.tickets.now().last_ticket() + 1
     }
 
     #[inline]
     fn all_claimed(&self) -> bool {
-        self.tickets().all_known_drawn()
+        self.tickets.now().all_known_drawn()
     }
 
     fn n_operations(&self) -> u64 {
-        self.tickets.iter().map(Tickets::n_operations).sum()
+        self.tickets.both().iter().map(Tickets::n_operations).sum()
     }
 
     fn take_accounts(&mut self) -> Result<Vec<Account>> {
         self.settle()?;
-        self.game = None; // settled: the next game's `begin_game` must not do it again
-        Ok(std::mem::take(&mut self.accounts))
+        Ok(self.tickets.take_accounts())
     }
 }

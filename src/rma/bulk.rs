@@ -240,14 +240,7 @@ impl<H: Homes> Window<'_, H> {
     /// What MPI returns.
     pub fn read<K: Kind>(&self, region: Region<K>) -> Result<Vec<K::Word>> {
         let mut words = vec![K::Word::default(); region.n_words()];
-        let n_ranks = self.homes().n_ranks();
-        for i in 0..n_ranks.min(region.n_words()) {
-            let count = (region.n_words() - i).div_ceil(n_ranks);
-            let of_rank = self.read_run(&region, i, 0..count)?;
-            for (nth, word) in of_rank.into_iter().enumerate() {
-                words[i + nth * n_ranks] = word;
-            }
-        }
+        self.read_in_pieces(region, |index, word| words[index] = word)?;
         Ok(words)
     }
 
@@ -284,32 +277,25 @@ impl<H: Homes> Window<'_, H> {
         i: usize,
         run: Range<usize>,
     ) -> Result<Vec<K::Word>> {
-        const PIECE_WORDS: usize = 1 << 20;
         let target = self.homes().rank(i);
         let mut words = vec![K::Word::default(); run.len()];
-        let complete = (0..run.len()).step_by(PIECE_WORDS).try_for_each(|start| {
-            let n_words = PIECE_WORDS.min(run.len() - start);
-            let displacement =
-                region.displacement_of_run(run.start + start, n_words, self.n_bytes());
-            let n_bytes = int_count("number of bytes to get", n_words * size_of::<K::Word>())?;
-            // SAFETY: `words` has `n_bytes` bytes from word `start` on, and the target range lies
-            // within the window (`displacement_of_run`). Where not all is complete, `words` is leaked
-            // below.
-            let code = unsafe {
-                ffi::MPI_Get(
-                    words.as_mut_ptr().add(start).cast(),
-                    n_bytes,
-                    ffi::RSMPI_UINT8_T,
-                    target,
-                    displacement as ffi::MPI_Aint,
-                    n_bytes,
-                    ffi::RSMPI_UINT8_T,
-                    self.raw(),
-                )
-            };
-            check("MPI_Get", code)
-        });
-        match complete.and_then(|()| self.flush(target)) {
+        let displacement = region.displacement_of_run(run.start, run.len(), self.n_bytes());
+        let n_bytes = int_count("number of bytes to get", run.len() * size_of::<K::Word>())?;
+        // SAFETY: `words` has `n_bytes` bytes, and the target range lies within the window
+        // (`displacement_of_run`). Where not all is complete, `words` is leaked below.
+        let code = unsafe {
+            ffi::MPI_Get(
+                words.as_mut_ptr().cast(),
+                n_bytes,
+                ffi::RSMPI_UINT8_T,
+                target,
+                displacement as ffi::MPI_Aint,
+                n_bytes,
+                ffi::RSMPI_UINT8_T,
+                self.raw(),
+            )
+        };
+        match check("MPI_Get", code).and_then(|()| self.flush(target)) {
             Ok(()) => Ok(words),
             Err(error) => {
                 std::mem::forget(words); // MPI may still write to it

@@ -1,6 +1,6 @@
 //! On which ranks the words of a window lie.
 
-use super::comm::Rank;
+use super::comm::{Comm, Rank};
 
 /// Where each word of a window lies. A type parameter of [`Window`](super::Window), so that windows
 /// with one home pay nothing for the others.
@@ -13,6 +13,9 @@ pub trait Homes: Copy + sealed::Sealed {
 
     /// How many ranks hold words.
     fn n_ranks(&self) -> usize;
+
+    /// Whether `rank` holds words.
+    fn holds(&self, rank: Rank) -> bool;
 
     /// The `i`-th of the ranks that hold words: word `i` of every region lies there.
     fn rank(&self, i: usize) -> Rank {
@@ -28,8 +31,16 @@ pub struct OneHome(pub Rank);
 /// `(first + i) mod n_ranks`. So no rank's memory and no rank's network port has more than its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dealt {
-    pub(super) first: Rank,
-    pub(super) n_ranks: Rank,
+    first: Rank,
+    n_ranks: Rank,
+}
+
+impl Dealt {
+    /// Over all ranks of `comm`, from rank `first` on.
+    pub fn over(comm: &Comm<'_>, first: Rank) -> Self {
+        let n_ranks = comm.size();
+        Dealt { first, n_ranks }
+    }
 }
 
 impl Homes for OneHome {
@@ -45,6 +56,10 @@ impl Homes for OneHome {
 
     fn n_ranks(&self) -> usize {
         1
+    }
+
+    fn holds(&self, rank: Rank) -> bool {
+        rank == self.0
     }
 }
 
@@ -65,6 +80,10 @@ impl Homes for Dealt {
 
     fn n_ranks(&self) -> usize {
         self.n_ranks as usize
+    }
+
+    fn holds(&self, rank: Rank) -> bool {
+        (0..self.n_ranks).contains(&rank)
     }
 }
 
@@ -88,5 +107,7 @@ mod tests {
         let expected = [(2, 0), (0, 0), (1, 0), (2, 1), (0, 1), (1, 1), (2, 2)];
         assert_eq!(places, expected);
         assert_eq!((homes.rank(0), homes.rank(1), homes.rank(2)), (2, 0, 1));
+        assert!(homes.holds(0) && homes.holds(2) && !homes.holds(3));
+        assert!(OneHome(1).holds(1) && !OneHome(1).holds(0));
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::comm::{Comm, Rank, processor_name};
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
-use super::placement::split_by_node;
+use super::placement::node_of;
 
 pub(super) use limits::Human;
 pub use limits::MemoryLimit;
@@ -91,13 +91,9 @@ struct OnHost {
 
 /// What is short on this rank's node; `Some` on its lowest rank only. Collective.
 fn shortage_of_node(comm: &Comm<'_>, own: &Demand) -> Result<Option<OnHost>> {
-    let mut raw = split_by_node(comm)?;
-    // SAFETY: made above, and freed below after its duplicate.
-    let node = unsafe { Comm::duplicate_raw(raw)? };
+    let node = node_of(comm)?;
     let gathered = node.gather(0, &to_bytes(own))?;
     node.free()?;
-    // SAFETY: made above, freed once.
-    check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut raw) })?;
     let Some(gathered) = gathered else {
         return Ok(None);
     };

@@ -95,7 +95,7 @@ pub fn node_of<'mpi>(comm: &Comm<'mpi>) -> Result<Comm<'mpi>> {
 
 /// The ranks of `comm` on this rank's node, keyed by rank: a communicator that the caller frees.
 /// Collective.
-pub(super) fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {
+fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {
     // SAFETY: the predefined null handle is a valid initial value to be overwritten.
     let mut node = unsafe { ffi::RSMPI_COMM_NULL };
     // Keyed by rank, so that the node's rank 0 is the lowest.

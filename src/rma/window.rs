@@ -12,10 +12,10 @@ use super::environment::library;
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
 use super::hints::{Hints, Info};
-use super::homes::{Dealt, Homes, OneHome};
+use super::homes::{Homes, OneHome};
 use super::layout::{Kind, Layout, Region};
 
-/// A window whose memory lies on one *home* rank, or is [dealt](Dealt) over all, in one
+/// A window whose memory lies on one *home* rank, or is [dealt](super::Dealt) over all, in one
 /// `MPI_Win_lock_all` epoch from [`open`](Window::open) to [`close`](Window::close).
 ///
 /// The memory is touched by RMA calls alone, by the ranks that hold it too, so nothing here depends on
@@ -67,35 +67,22 @@ impl<'mpi> Window<'mpi> {
     }
 }
 
-impl<'mpi> Window<'mpi, Dealt> {
-    /// Allocates the window on all ranks, word 0 of each region on rank `first`, zeroes it and opens
-    /// the epoch. Collective.
+impl<'mpi, H: Homes> Window<'mpi, H> {
+    /// [`open`](Window::open) on whatever ranks hold words.
     ///
     /// # Errors
     /// As [`open`](Window::open).
     ///
     /// # Panics
-    /// If the layout is not [dealt](Layout::dealt) over as many ranks as `comm` has.
-    pub fn open_dealt(
-        comm: &Comm<'mpi>,
-        first: Rank,
-        layout: &Layout,
-        hints: Hints,
-    ) -> Result<Self> {
-        let n_ranks = comm.size();
-        Self::open_on(comm, Dealt { first, n_ranks }, layout, hints)
-    }
-}
-
-impl<'mpi, H: Homes> Window<'mpi, H> {
-    fn open_on(comm: &Comm<'mpi>, homes: H, layout: &Layout, hints: Hints) -> Result<Self> {
+    /// If the layout is not [dealt](Layout::dealt) over as many ranks as hold words.
+    pub fn open_on(comm: &Comm<'mpi>, homes: H, layout: &Layout, hints: Hints) -> Result<Self> {
         assert_eq!(
             layout.n_ranks(),
             homes.n_ranks(),
             "a layout for other ranks"
         );
         let n_bytes = checked_size(layout, comm, homes.first())?;
-        let is_home = (0..homes.n_ranks()).any(|i| homes.rank(i) == comm.rank());
+        let is_home = homes.holds(comm.rank());
         let own_bytes = if is_home { n_bytes } else { 0 };
         let info = Info::for_window(&library()?, hints)?;
         let mut base: *mut c_void = std::ptr::null_mut();

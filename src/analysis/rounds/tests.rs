@@ -61,6 +61,23 @@ fn a_clock_that_says_the_impossible_is_counted_and_blame_still_adds_up() {
     // Gap 10..20: 10, shared by two. Gap 20..50: rank 0 waits 10, rank 1 waits 30.
     let expected = [blame(0, 0, 0), blame(0, 5, 0), blame(50, 45, 40)];
     assert_eq!(rounds.blame, expected);
+
+    // Clocks that are known to be off by 20 together say nothing impossible by 20, and by 21 they do.
+    for (exit_ns, n_violations) in [(30, 0), (29, 1)] {
+        let mut rounds = Rounds::new(2);
+        let with_error = |arrival, error_ns| Arrival {
+            error_ns,
+            ..arrival
+        };
+        let early = with_error(arrival(0, 0, 10, exit_ns), 5);
+        rounds.add(&[early, with_error(arrival(1, 0, 50, 51), 15)]);
+        assert_eq!(rounds.n_clock_violations, n_violations);
+        assert_eq!(
+            rounds.waits[0].wait_ns,
+            exit_ns - 10,
+            "the wait ends with the stay"
+        );
+    }
 }
 
 #[test]

@@ -7,12 +7,12 @@ mod model;
 mod numbers;
 mod protocol;
 
-use super::known::{Remember, assert_item, words_for};
-use super::word_board::try_setting_bits;
-use super::{Account, Board, Claim, Options};
+use super::known::{assert_item, words_for};
+use super::word_board::{n_trial_words, try_setting_bits};
+use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{
-    Allocation, Bits, Comm, Counter, Error, Layout, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
-    Result, SharedWindow, Window, node_of,
+    Allocation, Bits, Comm, Counter, Error, Layout, OneHome, ProgressEngine, Rank, Region, Result,
+    SharedWindow, Window, assert_memory_at_hand, node_of,
 };
 use protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
 
@@ -129,17 +129,13 @@ impl<'mpi> TwoTierBoard<'mpi> {
         options: &Options,
     ) -> Result<Self> {
         let (mut layout, words, n_full_words) = lay_out(n_items);
-        let trial_words = layout.region(words_for(comm.size() as usize));
+        let trial_words = layout.region(n_trial_words(comm, &OneHome(home)));
         let (node_layout, node_words, node_counter) = lay_out(n_items);
         let node = node_of(comm)?;
         let leads_node = node.rank() == 0;
         let home_bytes = layout.bytes_on(comm.rank() == home);
         let bytes = home_bytes.saturating_add(node_layout.bytes_on(leads_node));
-        let no_private_memory = Options {
-            remember: Remember::Nothing,
-            ..*options
-        };
-        no_private_memory.assert_memory(comm, Allocation::Window, bytes, n_items)?;
+        assert_memory_at_hand(comm, Allocation::Window, bytes, 0)?; // no rank remembers by itself
         let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
         try_setting_bits(comm, &window, trial_words)?;
         let node_window = SharedWindow::open(&node, 0, &node_layout)?;
@@ -235,15 +231,12 @@ impl Board for TwoTierBoard<'_> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
-        assert_eq!(items.len(), claims.len(), "a claim for each item");
         for &item in items {
             assert_item(item, self.shape.n_items());
         }
-        let depth = PIPELINE_DEPTH;
-        for (items, claims) in items.chunks(depth).zip(claims.chunks_mut(depth)) {
-            self.claim_pipelined(items, claims)?;
-        }
-        Ok(())
+        in_pipelines(items, claims, |items, claims| {
+            self.claim_pipelined(items, claims)
+        })
     }
 
     /// Reads the next word on the home rank of which this node lacks bits, and tells the node. No
@@ -289,15 +282,7 @@ impl Board for TwoTierBoard<'_> {
 
     fn account(&self) -> Result<Account> {
         let words = self.home.window.read(self.home.words)?;
-        let claimed = (0..self.n_items()).map(|item| {
-            let (index, bit) = self.shape.place(item);
-            words[index] & bit != 0
-        });
-        let claimed = claimed.collect();
-        Ok(Account {
-            claimed,
-            owners: None,
-        })
+        Ok(Account::of_bits(&words, self.n_items()))
     }
 
     fn clear(&mut self) -> Result<()> {

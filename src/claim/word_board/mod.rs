@@ -6,13 +6,13 @@ mod numbers;
 mod open;
 
 pub use memory::Memory;
-pub(in crate::claim) use open::try_setting_bits;
+pub(in crate::claim) use open::{n_trial_words, try_setting_bits};
 
 use super::known::{Known, assert_item, items_in, place, words_for};
 use super::schedule::Schedule;
-use super::{Account, Board, Claim, Options};
-use crate::rma::{Comm, Dealt, PIPELINE_DEPTH, ProgressEngine, Result, SharedWindow, Window};
-use blocks::{BLOCK_ITEMS, BLOCK_WORDS, Blocks, Marks, n_blocks};
+use super::{Account, Board, Claim, Options, in_pipelines};
+use crate::rma::{Comm, Dealt, ProgressEngine, Result, SharedWindow, Window};
+use blocks::{BLOCK_WORDS, Blocks, Marks, n_blocks};
 use numbers::Handed;
 use open::{N_FULL_WORDS, Regions};
 
@@ -86,21 +86,27 @@ impl<M: Memory> WordBoard<'_, M> {
     /// # Errors
     /// What MPI returns.
     pub fn n_claimed(&self) -> Result<usize> {
-        let marks = self.memory.read(self.regions.marks)?;
-        let is_whole = |block| {
-            let Marks { index, whole, .. } = Marks::of(block);
-            marks.get(index).is_some_and(|word| word & whole != 0)
-        };
         let mut n_claimed = 0;
+        self.for_each_claimed(|_, claimed| n_claimed += claimed.count_ones() as usize)?;
+        Ok(n_claimed)
+    }
+
+    /// Shows what of each word is claimed to `look`, with its index: by its bits, or by the mark of its
+    /// block.
+    fn for_each_claimed(&self, mut look: impl FnMut(usize, u64)) -> Result<()> {
+        let marks = self.memory.read(self.regions.marks)?;
         self.memory
             .for_each_word(self.regions.words, |index, word| {
-                let claimed = match is_whole(index / BLOCK_WORDS) {
+                let Marks {
+                    index: of, whole, ..
+                } = Marks::of(index / BLOCK_WORDS);
+                let is_whole = marks.get(of).is_some_and(|marks| marks & whole != 0);
+                let claimed = match is_whole {
                     true => items_in(index, self.n_items),
                     false => word,
                 };
-                n_claimed += claimed.count_ones() as usize;
-            })?;
-        Ok(n_claimed)
+                look(index, claimed);
+            })
     }
 
     /// How many bytes the board takes in windows, on all ranks together: 1 bit an item, counters, and where
@@ -229,17 +235,12 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
-        assert_eq!(items.len(), claims.len(), "a claim for each item");
         items
             .iter()
             .for_each(|&item| assert_item(item, self.n_items));
-        let batches = items
-            .chunks(PIPELINE_DEPTH)
-            .zip(claims.chunks_mut(PIPELINE_DEPTH));
-        for (items, claims) in batches {
-            self.claim_pipelined(items, claims)?;
-        }
-        Ok(())
+        in_pipelines(items, claims, |items, claims| {
+            self.claim_pipelined(items, claims)
+        })
     }
 
     fn look(&mut self) -> Result<()> {
@@ -285,19 +286,9 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     }
 
     fn account(&self) -> Result<Account> {
-        let words = self.memory.read(self.regions.words)?;
-        let marks = self.memory.read(self.regions.marks)?;
-        let claimed = (0..self.n_items).map(|item| {
-            let (index, bit) = place(item);
-            let of_block = Marks::of(item / BLOCK_ITEMS);
-            let is_whole = |word: &u64| word & of_block.whole != 0;
-            words[index] & bit != 0 || marks.get(of_block.index).is_some_and(is_whole)
-        });
-        let claimed = claimed.collect();
-        Ok(Account {
-            claimed,
-            owners: None,
-        })
+        let mut words = vec![0; self.n_words()];
+        self.for_each_claimed(|index, claimed| words[index] = claimed)?;
+        Ok(Account::of_bits(&words, self.n_items))
     }
 
     fn clear(&mut self) -> Result<()> {

@@ -102,19 +102,19 @@ impl<M: Memory> WordBoard<'_, M> {
             }
         }
         if handed.group.is_empty() {
-            let first_word = handed.rest.start / WORD_BITS;
-            let mut end = handed.rest.end.min((first_word + RUN_WORDS) * WORD_BITS);
-            let items = handed.rest.start;
+            let first = handed.rest.start;
+            let block = first / BLOCK_ITEMS;
+            let limit = match self.blocks {
+                Some(_) => (block + 1) * BLOCK_ITEMS,
+                None => (first / WORD_BITS + RUN_WORDS) * WORD_BITS,
+            };
+            let end = handed.rest.end.min(limit);
+            handed.rest.start = end;
             if self.blocks.is_some() {
-                let block = items / BLOCK_ITEMS;
-                end = end.min((block + 1) * BLOCK_ITEMS);
-                handed.rest.start = end;
                 let told = self.is_told_by_words(block)?;
                 debug_assert!(told, "no block is handed out as a whole and in part");
-            } else {
-                handed.rest.start = end;
             }
-            return self.claim_run(items..end).map(Some);
+            return self.claim_run(first..end).map(Some);
         }
         let is_touched = |block: usize| handed.touched >> (block % MARKS_A_WORD) & 1 == 1;
         let first = handed.group.start;

@@ -5,8 +5,8 @@ use super::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 use crate::claim::Options;
 use crate::claim::known::{place, words_for};
 use crate::rma::{
-    Allocation, Bits, Comm, Counter, ErrorKind, Homes, Layout, Rank, Region, Result, SharedWindow,
-    Window, library,
+    Allocation, Bits, Comm, Counter, Dealt, ErrorKind, Homes, Layout, OneHome, Rank, Region,
+    Result, SharedWindow, Window, library,
 };
 
 /// The counters of a board. The order is that of the ranks that hold them, where words are dealt.
@@ -44,17 +44,7 @@ impl<'mpi> BitBoard<'mpi> {
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        let (mut layout, regions) = lay_out(Layout::new(), n_items, options);
-        let trial_words = layout.region(words_for(comm.size() as usize));
-        options.assert_memory(
-            comm,
-            Allocation::Window,
-            layout.bytes_on(comm.rank() == home),
-            n_items,
-        )?;
-        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
-        try_setting_bits(comm, &window, trial_words)?;
-        Self::start(comm, window, regions, n_items, options)
+        Self::open_on(comm, OneHome(home), n_items, options)
     }
 }
 
@@ -73,29 +63,22 @@ impl<'mpi> SpreadBoard<'mpi> {
     /// # Errors
     /// As [`BitBoard::open_with`].
     pub fn open_with(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
-        let n_ranks = comm.size() as usize;
-        let (mut layout, regions) = lay_out(Layout::dealt(n_ranks), n_items, options);
-        let trial_words = layout.region(n_ranks);
-        options.assert_memory(comm, Allocation::Window, layout.bytes_on(true), n_items)?;
-        let window = Window::open_dealt(comm, 0, &layout, options.hints)?;
-        try_setting_bits(comm, &window, trial_words)?;
-        Self::start(comm, window, regions, n_items, options)
+        Self::open_on(comm, Dealt::over(comm, 0), n_items, options)
     }
 }
 
 impl<'mpi, H: Homes> WordBoard<'mpi, Window<'mpi, H>> {
-    fn start(
-        comm: &Comm<'mpi>,
-        window: Window<'mpi, H>,
-        regions: Regions,
-        n_items: usize,
-        options: &Options,
-    ) -> Result<Self> {
+    fn open_on(comm: &Comm<'mpi>, homes: H, n_items: usize, options: &Options) -> Result<Self> {
+        let layout = Layout::dealt(homes.n_ranks());
+        let (mut layout, regions) = lay_out(layout, n_items, options);
+        let trial_words = layout.region(n_trial_words(comm, &homes));
+        let window = options.open_window(comm, homes, &layout, n_items)?;
+        try_setting_bits(comm, &window, trial_words)?;
         let mut board = Self::on(window, regions, n_items, comm, options);
         if n_items > 0 {
             let window = &board.memory;
             let mut read = || window.fetch_or(regions.words, 0, 0).map(drop);
-            board.engine = options.start_engine(comm, &window.homes(), &mut read)?;
+            board.engine = options.start_engine(comm, &homes, &mut read)?;
         }
         Ok(board)
     }
@@ -147,6 +130,14 @@ fn lay_out(mut layout: Layout, n_items: usize, options: &Options) -> (Layout, Re
         counters,
     };
     (layout, regions)
+}
+
+/// How many words [`try_setting_bits`] takes: a bit for each rank, or a word for each that holds words.
+pub(in crate::claim) fn n_trial_words(comm: &Comm<'_>, homes: &impl Homes) -> usize {
+    match homes.n_ranks() {
+        1 => words_for(comm.size() as usize),
+        n_ranks => n_ranks,
+    }
 }
 
 /// Sets bits from each rank, and reads them back, so that a library that loses bits is found before it

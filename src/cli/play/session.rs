@@ -61,11 +61,11 @@ impl<'mpi> Session<'_, 'mpi> {
                 let (first, second) = (options(wanted), options(rma::Progress::None));
                 // Two boards or counters, used in turn; the first one's engine serves both.
                 let both = [&first, &second];
+                let by_shared_memory = claim_with == ClaimWith::SharedMemory;
+                if let Some(failure) = self.needs_one_node().filter(|_| by_shared_memory) {
+                    return all_end(self.world, &failure);
+                }
                 match (claim_with, home, guess) {
-                    (ClaimWith::SharedMemory, ..) if self.needs_one_node().is_some() => {
-                        let failure = self.needs_one_node().expect("asked before");
-                        all_end(self.world, &failure)
-                    }
                     (ClaimWith::SharedMemory, _, GuessArg::Ticket) => {
                         self.play_by_ticket(both.map(|options| {
                             SharedTickets::open_shared(self.world, HOME, n_items, options)

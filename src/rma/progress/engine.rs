@@ -108,7 +108,7 @@ impl<'mpi> ProgressEngine<'mpi> {
     ) -> Result<Self> {
         let mut engine = Self::none();
         let home = homes.first();
-        engine.is_home = (0..homes.n_ranks()).any(|i| homes.rank(i) == comm.rank());
+        engine.is_home = homes.holds(comm.rank());
         engine.found.asked = asked;
         match asked {
             Progress::None => {}
