@@ -9,6 +9,10 @@ use crate::rma::{
 /// Memory of a board. One board has one memory, so no word ever sees both RMA operations and CPU
 /// atomics.
 pub trait Memory: sealed::Sealed {
+    /// Whether it pays to look at what is known before each operation: step F0 of `src/claim/README.md`. An
+    /// atomic of the processor waits for that look, and costs no more than the look itself.
+    const LOOKS_FIRST: bool;
+
     /// Sets `bits` in word `index`, which there is, and returns the word as it was before.
     ///
     /// # Errors
@@ -81,6 +85,8 @@ mod sealed {
 }
 
 impl<H: Homes> Memory for Window<'_, H> {
+    const LOOKS_FIRST: bool = true;
+
     #[inline(always)]
     fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
         self.fetch_or_of(words, index, bits)
@@ -136,6 +142,8 @@ impl<H: Homes> Memory for Window<'_, H> {
 }
 
 impl Memory for SharedWindow<'_> {
+    const LOOKS_FIRST: bool = false;
+
     #[inline(always)]
     fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
         Ok(self.fetch_or(words, index, bits))

@@ -123,7 +123,7 @@ impl<M: Memory> WordBoard<'_, M> {
     /// they are known to be lost.
     #[inline]
     fn ask(&mut self, index: usize, bits: u64) -> Result<Option<u64>> {
-        if self.known.is_full(index) {
+        if M::LOOKS_FIRST && self.known.is_full(index) {
             self.count_full_words(0)?; // F0
             return Ok(None);
         }
