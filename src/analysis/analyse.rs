@@ -8,6 +8,7 @@ use super::rank::{Rank, Stream};
 use super::rounds::{Arrival, Rounds};
 use super::scores::Scores;
 use super::stalls::StallCheck;
+use super::watch::{Seen, Watch};
 use crate::trace::{Outcome, Record, RunInfo, Trace, Version};
 
 /// Analyses a run's folder.
@@ -16,14 +17,28 @@ use crate::trace::{Outcome, Record, RunInfo, Trace, Version};
 /// Why it is no run of which anything can be said, in one line for the user.
 pub fn analyse_trace(folder: &std::path::Path) -> Result<Findings, String> {
     let trace = Trace::open(folder)?;
-    let mut findings = analyse(&trace.run, |rank| trace.records(rank));
+    Ok(watch_trace(&trace, folder, &mut ()))
+}
+
+/// Analyses a run that was opened from `folder`, and shows `watch` its records.
+pub fn watch_trace<W: Watch>(trace: &Trace, folder: &std::path::Path, watch: &mut W) -> Findings {
+    let mut findings = analyse_watched(&trace.run, |rank| trace.records(rank), watch);
     findings.path = folder.display().to_string();
-    Ok(findings)
+    findings
 }
 
 /// Analyses a run whose records come from `records`, called for each rank, and for each home rank once
 /// more for each other rank.
 pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings {
+    analyse_watched(run, records, &mut ())
+}
+
+/// [`analyse`], while `watch` looks on.
+pub fn analyse_watched<S: Stream, W: Watch>(
+    run: &RunInfo,
+    records: impl Fn(u32) -> S,
+    watch: &mut W,
+) -> Findings {
     let cost_ns = run.tracer.record_ns.round() as u64;
     let rank = |rank| Rank::new(rank, run.clocks.reading_of(rank), records(rank), cost_ns);
     let ranks: Vec<Rank<S>> = (0..run.ranks).map(rank).collect();
@@ -32,13 +47,16 @@ pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings
         Version::Rma => StallCheck::new(run, &records),
         Version::Collective => None,
     };
+    let first = analysis.ranks.iter().filter_map(Rank::next_begin_ns).min();
+    watch.begin(first.unwrap_or(0));
     while let Some(game) = analysis.next_game() {
         match run.version {
-            Version::Rma => analysis.one_sided_game(game, stalls.as_mut()),
-            Version::Collective => analysis.collective_game(game),
+            Version::Rma => analysis.one_sided_game(game, stalls.as_mut(), watch),
+            Version::Collective => analysis.collective_game(game, watch),
         }
         analysis.end_game(game);
     }
+    watch.end(&analysis.rounds.waited_for);
     analysis.findings(stalls)
 }
 
@@ -96,12 +114,17 @@ impl<'run, S: Stream> Analysis<'run, S> {
         self.ranks.iter().filter_map(Rank::next_game).min()
     }
 
-    fn one_sided_game(&mut self, game: u32, mut stalls: Option<&mut StallCheck<S>>) {
+    fn one_sided_game<W: Watch>(
+        &mut self,
+        game: u32,
+        mut stalls: Option<&mut StallCheck<S>>,
+        watch: &mut W,
+    ) {
         for index in 0..self.ranks.len() {
-            while let Some(record) = self.ranks[index].next_operation(game) {
+            while let Some(record) = self.ranks[index].next_operation(game, watch) {
                 let rank = &mut self.ranks[index];
                 if record.outcome == Outcome::Skipped {
-                    rank.count(&record, 0);
+                    rank.count(&record, Seen::default(), watch);
                     continue;
                 }
                 let (begin, end) = (
@@ -112,13 +135,18 @@ impl<'run, S: Stream> Analysis<'run, S> {
                 let stall_ns = stalls
                     .as_mut()
                     .map_or(0, |stalls| stalls.stall_ns(index, home, begin, end));
-                rank.count(&record, stall_ns);
+                let won = record.outcome == Outcome::Won;
+                let seen = Seen {
+                    wait_ns: stall_ns,
+                    waited_for: (stall_ns > 0).then_some(home),
+                    claimed: won && self.scores.won(game, rank.rank, record.item),
+                };
+                rank.count(&record, seen, watch);
                 self.latency.add(record.duration_ns());
                 if let Some(by_node) = self.by_node.as_mut().filter(|_| rank.rank != home) {
                     let is_remote = !self.run.share_a_node(rank.rank, home);
                     by_node[usize::from(is_remote)].add(record.duration_ns());
                 }
-                let won = record.outcome == Outcome::Won;
                 if let Some(order) = &mut self.order {
                     let claim = Witness {
                         rank: rank.rank,
@@ -132,16 +160,13 @@ impl<'run, S: Stream> Analysis<'run, S> {
                     };
                     order.add(game, claim.at(begin, end));
                 }
-                if won {
-                    self.scores.won(game, rank.rank, record.item);
-                }
             }
         }
         let longest = self.ranks.iter().map(|rank| rank.game.useful_ns).max();
         add(&mut self.critical_ns, longest.unwrap_or(0));
     }
 
-    fn collective_game(&mut self, game: u32) {
+    fn collective_game<W: Watch>(&mut self, game: u32, watch: &mut W) {
         // What ranks thought whose records end before the allreduce that was to follow.
         let mut cut_off_ns = 0;
         loop {
@@ -149,7 +174,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
             self.operations.clear();
             for rank in &mut self.ranks {
                 let useful_before_ns = rank.game.useful_ns;
-                let Some(record) = rank.next_operation(game) else {
+                let Some(record) = rank.next_operation(game, watch) else {
                     cut_off_ns = rank.take_useful_ns(useful_before_ns).max(cut_off_ns);
                     continue;
                 };
@@ -172,15 +197,19 @@ impl<'run, S: Stream> Analysis<'run, S> {
             }
             // Where a rank's records are missing, it is not known when it came: those of the others
             // count, and what they waited for it looks like the operation itself.
+            let last = Rounds::last_to_come(&self.arrivals).map(|last| last.rank);
             let waited = self.rounds.add(&self.arrivals);
             for ((arrival, record), &wait_ns) in
                 self.arrivals.iter().zip(&self.operations).zip(waited)
             {
-                self.ranks[arrival.rank as usize].count(record, wait_ns);
+                let won = record.outcome == Outcome::Won;
+                let seen = Seen {
+                    wait_ns,
+                    waited_for: last,
+                    claimed: won && self.scores.won(game, arrival.rank, record.item),
+                };
+                self.ranks[arrival.rank as usize].count(record, seen, watch);
                 self.latency.add(record.duration_ns());
-                if record.outcome == Outcome::Won {
-                    self.scores.won(game, arrival.rank, record.item);
-                }
             }
         }
     }

@@ -22,8 +22,10 @@ mod statistics;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod timeline;
+mod watch;
 
-pub use analyse::{analyse, analyse_trace};
+pub use analyse::{analyse, analyse_trace, analyse_watched, watch_trace};
 pub use compare::{Extremes, Part, Waterfall, differences};
 pub use expression::{Expression, Name, ParseError};
 pub use findings::{
@@ -42,6 +44,8 @@ pub use statistics::{RankTest, Spread, rank_test};
 #[cfg(test)]
 pub(crate) use summary::tests as summaries;
 pub use summary::{RankSummary, RunSummary, SCHEMA, SUMMARY_FORMAT};
+pub use timeline::{Shares, State, Timeline};
+pub use watch::{Watch, Watched};
 
 pub use crate::trace::Version;
 

@@ -1,6 +1,7 @@
 //! One rank's records, game by game, and where its time went.
 
 use super::add;
+use super::watch::{Place, Seen, Watch};
 use crate::trace::{End, Kind, Outcome, Reading, Record, Records};
 
 /// Records in the order in which they happened, and why they end.
@@ -79,6 +80,7 @@ impl RankGame {
 pub(super) struct Rank<S> {
     pub(super) rank: u32,
     pub(super) reading: Reading,
+    place: Place,
     stream: S,
     /// Read and not yet taken.
     next: Option<Record>,
@@ -97,6 +99,7 @@ impl<S: Stream> Rank<S> {
         Rank {
             rank,
             reading,
+            place: Place::new(rank, reading),
             stream,
             next,
             n_taken: 0,
@@ -112,15 +115,21 @@ impl<S: Stream> Rank<S> {
         self.next.map(|record| record.game)
     }
 
+    /// When its next record begins, on the reference clock.
+    pub(super) fn next_begin_ns(&self) -> Option<u64> {
+        Some(self.reading.moment(self.next?.begin_ns).ns)
+    }
+
     /// Why the stream ended.
     pub(super) fn end(&self) -> End {
         self.stream.end()
     }
 
     /// Takes records of `game` up to and with the next operation, which it returns. `None` when the
-    /// game, or the stream, has no more.
+    /// game, or the stream, has no more. Shows `watch` those before; the operation is shown when it was
+    /// [counted](Rank::count).
     #[inline]
-    pub(super) fn next_operation(&mut self, game: u32) -> Option<Record> {
+    pub(super) fn next_operation<W: Watch>(&mut self, game: u32, watch: &mut W) -> Option<Record> {
         loop {
             let record = self.next.filter(|record| record.game == game)?;
             self.next = self.stream.next();
@@ -144,13 +153,15 @@ impl<S: Stream> Rank<S> {
                     self.game.finished = Some((record.word, record.item));
                 }
             }
+            self.place.show(watch, record, Seen::default());
         }
     }
 
-    /// Counts an operation that was taken, and `wait_ns` of its time as waiting.
+    /// Counts an operation that was taken, and what of its time was waiting, and shows it.
     #[inline]
-    pub(super) fn count(&mut self, record: &Record, wait_ns: u64) {
-        let wait_ns = wait_ns.min(record.duration_ns());
+    pub(super) fn count<W: Watch>(&mut self, record: &Record, seen: Seen, watch: &mut W) {
+        self.place.show(watch, *record, seen);
+        let wait_ns = seen.wait_ns.min(record.duration_ns());
         let (operation_ns, tracer_ns) = self.part_of_tracer(record, record.duration_ns() - wait_ns);
         self.sums.wait_ns += wait_ns;
         self.sums.operation_ns += operation_ns;

@@ -93,13 +93,18 @@ impl Rounds {
         }
     }
 
+    /// The last to come to a round; of several at once, the highest rank.
+    pub fn last_to_come(arrivals: &[Arrival]) -> Option<&Arrival> {
+        arrivals.iter().max_by_key(|a| (a.enter_ns, a.rank))
+    }
+
     /// Adds a round. Returns how long each of `arrivals` waited, in their order.
     ///
     /// # Panics
     /// If a rank is none of `n_ranks`.
     pub fn add(&mut self, arrivals: &[Arrival]) -> &[u64] {
         self.waited.clear();
-        let Some(last) = arrivals.iter().max_by_key(|a| (a.enter_ns, a.rank)) else {
+        let Some(last) = Self::last_to_come(arrivals) else {
             return &self.waited;
         };
         let (last_rank, last_enter_ns) = (last.rank as usize, last.enter_ns);

@@ -24,15 +24,21 @@ impl Scores {
         }
     }
 
-    /// `rank` has scored `digit`.
-    pub(super) fn won(&mut self, game: u32, rank: u32, digit: u32) {
+    /// `rank` has scored `digit`. Whether it is the first.
+    pub(super) fn won(&mut self, game: u32, rank: u32, digit: u32) -> bool {
         let Some(slot) = self.first.get_mut(digit as usize) else {
-            return;
+            return false;
         };
         let Some((_, first)) = slot.filter(|&(in_game, _)| in_game == game) else {
             *slot = Some((game, rank));
-            return;
+            return true;
         };
+        self.double(game, first, rank, digit);
+        false
+    }
+
+    /// `rank` has scored a digit that `first` had scored.
+    fn double(&mut self, game: u32, first: u32, rank: u32, digit: u32) {
         self.n_doubles += 1;
         let known = self
             .doubles
