@@ -3,14 +3,18 @@
 //! The test program starts itself under the launcher. Every rank runs the body, then ends MPI, then
 //! leaves a file that says so; the case passes if the job ended well in time *and* each of the ranks
 //! left its file. A body that no rank reached, or a launcher that made N jobs of one rank, fails.
+//!
+//! A job may run several bodies, one after the other, each on a duplicate of the world of its own.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use onesided::rma::{Comm, Family, Mpi, ThreadLevel};
+use onesided::rma::{Comm, Family, Library, Mpi, ThreadLevel};
 
 use crate::support::{Ended, Job, scratch};
 
@@ -43,9 +47,14 @@ pub struct BodyJob {
     n_ranks: u32,
     /// Ranks that left a file, `(rank, size)`.
     finished: Vec<(u32, u32)>,
+    /// For each rank that ran any the bodies that it ran to their end, a line each.
+    bodies: Vec<String>,
 }
 
-/// Runs the body `name` on `n_ranks` ranks.
+/// Beginning of the name of a file in which a rank writes which bodies it ran to their end, a line each.
+const BODIES_OF: &str = "bodies-";
+
+/// Runs the body `name`, or several whose names are parted by commas, on `n_ranks` ranks.
 pub fn launch(n_ranks: u32, name: &str, deadline: Duration) -> BodyJob {
     launch_with(n_ranks, name, deadline, &[])
 }
@@ -80,30 +89,37 @@ pub fn launch_by(
         .args(["--body", name, report, &deadline_s])
         .deadline(deadline);
     let ended = job.run();
-    let mut finished: Vec<(u32, u32)> = std::fs::read_dir(folder.path())
-        .expect("the folder is there")
-        .map(|entry| {
-            let name = entry
-                .expect("readable")
-                .file_name()
-                .into_string()
-                .expect("our own names");
-            let (rank, size) = name.split_once("-of-").expect("our own names");
-            (
-                rank.parse().expect("our own names"),
-                size.parse().expect("our own names"),
-            )
-        })
-        .collect();
+    let entries = std::fs::read_dir(folder.path()).expect("the folder is there");
+    let (mut finished, mut bodies) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.expect("our own names");
+        if name.starts_with(BODIES_OF) {
+            bodies.push(std::fs::read_to_string(&path).expect("our own file"));
+            continue;
+        }
+        let (rank, size) = name.split_once("-of-").expect("our own names");
+        let number = |text: &str| text.parse::<u32>().expect("our own names");
+        finished.push((number(rank), number(size)));
+    }
     finished.sort_unstable();
     BodyJob {
         ended,
         n_ranks,
         finished,
+        bodies,
     }
 }
 
 impl BodyJob {
+    /// Whether every rank ran this body to its end.
+    pub fn finished_by_all(&self, name: &str) -> bool {
+        let ranks = self.bodies.iter();
+        let n_ranks = ranks.filter(|bodies| bodies.lines().any(|body| body == name));
+        n_ranks.count() == self.n_ranks as usize
+    }
+
     /// Whether every rank ran the body to its end, in one job, in time.
     pub fn verdict(&self) -> Result<(), String> {
         let Ended {
@@ -144,7 +160,12 @@ pub fn is_apart(comm: &Comm<'_>) -> bool {
 /// less then.
 pub fn crawls(comm: &Comm<'_>) -> bool {
     let library = onesided::rma::library().expect("the library names itself");
-    library.family == Family::Mpich && library.version[0] < 5 && comm.size() > 2
+    crawls_with(&library, comm.size().unsigned_abs())
+}
+
+/// [`crawls`] with this library, in jobs of so many ranks.
+pub fn crawls_with(library: &Library, n_ranks: u32) -> bool {
+    library.family == Family::Mpich && library.version[0] < 5 && n_ranks > 2
 }
 
 /// Every rank's numbers, on all ranks the same assertion: `None` elsewhere than on rank 0.
@@ -162,28 +183,40 @@ pub fn gather_numbers(comm: &Comm<'_>, numbers: &[u64]) -> Option<Vec<u64>> {
     )
 }
 
-/// Runs a body on this rank: `--body NAME FOLDER DEADLINE_S`.
+/// Runs bodies on this rank: `--body NAME,… FOLDER DEADLINE_S`.
 pub fn run_body(by_level: &[(ThreadLevel, &[Body])], args: &[String]) {
-    let [name, report, deadline_s] = args else {
-        panic!("--body NAME FOLDER DEADLINE_S")
+    let [names, report, deadline_s] = args else {
+        panic!("--body NAME,… FOLDER DEADLINE_S")
     };
-    let mut bodies = by_level
-        .iter()
-        .flat_map(|(level, bodies)| bodies.iter().map(move |body| (*level, body)));
-    let (level, body) = bodies
-        .find(|(_, body)| body.name == name)
-        .unwrap_or_else(|| panic!("no body {name}"));
+    let body = |name| {
+        let all = by_level
+            .iter()
+            .flat_map(|(level, bodies)| bodies.iter().map(move |body| (*level, body)));
+        let mut named = all.filter(|(_, body)| body.name == name);
+        named.next().unwrap_or_else(|| panic!("no body {name}"))
+    };
+    let bodies: Vec<(ThreadLevel, &Body)> = names.split(',').map(body).collect();
     let deadline: u64 = deadline_s.parse().expect("seconds");
     // Should the launcher be killed and leave its ranks behind, they end by themselves.
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(deadline + 15));
         std::process::exit(86);
     });
-    let mpi = Mpi::init(level).expect("MPI starts");
-    let world = mpi.world().expect("a duplicate of the world");
-    let (rank, size) = (world.rank(), world.size());
-    (body.run)(&world);
-    world.free().expect("freed");
+    let level = bodies.iter().map(|&(level, _)| level).max();
+    let mpi = Mpi::init(level.expect("a name")).expect("MPI starts");
+    let report = Path::new(report);
+    let mut who = None;
+    for (_, body) in &bodies {
+        let world = mpi.world().expect("a duplicate of the world");
+        let (rank, size) = (world.rank(), world.size());
+        (body.run)(&world);
+        world.free().expect("freed");
+        let path = report.join(format!("{BODIES_OF}{rank}"));
+        let mut file = File::options().create(true).append(true).open(path);
+        writeln!(file.as_mut().expect("a report"), "{}", body.name).expect("a report");
+        who = Some((rank, size));
+    }
     mpi.finalize().expect("ended");
-    std::fs::write(Path::new(report).join(format!("{rank}-of-{size}")), "").expect("a report");
+    let (rank, size) = who.expect("a name");
+    std::fs::write(report.join(format!("{rank}-of-{size}")), "").expect("a report");
 }

@@ -12,9 +12,10 @@ mod numbers;
 mod progress;
 #[path = "../support/mod.rs"]
 mod support;
+mod together;
 mod windows;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 use onesided::rma::ThreadLevel;
 
 fn main() {
@@ -46,16 +47,20 @@ fn main() {
         memory::BODIES,
     ]
     .concat();
-    let mut trials: Vec<Trial> = on_all_counts
-        .into_iter()
-        .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
-        .collect();
+    let mut arguments = Arguments::from_args();
+    let mut trials = match arguments.filter {
+        // Of a few each runs in a job of its own: what it prints is its own.
+        Some(_) => on_all_counts
+            .into_iter()
+            .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
+            .collect(),
+        None => together::trials(on_all_counts),
+    };
     trials.extend(progress::trials());
     trials.extend(library::trials());
     trials.extend(memory::trials());
     trials.extend(failures::trials());
     trials.extend(faults::trials());
-    let mut arguments = Arguments::from_args();
     if !arguments.list {
         let library = onesided::rma::library().expect("the library names itself");
         println!(
