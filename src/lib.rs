@@ -13,6 +13,8 @@
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
 //! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
+//! - [`launch`]: starting jobs by their launcher, and ending them with all that they started.
+//! - [`batch`]: many runs, one after the other, and what they say together.
 //! - [`analysis`], [`report`]: what runs show, and what lockstep cost. They need no MPI: without the
 //!   feature `mpi` the crate builds on a machine that has none.
 //!
@@ -40,14 +42,17 @@
 //! ```
 
 pub mod analysis;
+pub mod batch;
 #[cfg(feature = "mpi")]
 pub mod claim;
 pub mod doctor;
 #[cfg(feature = "mpi")]
 pub mod game;
+pub mod launch;
 pub mod report;
 #[cfg(feature = "mpi")]
 pub mod rma;
+pub mod think_time;
 pub mod trace;
 
 /// The README's example compiles.

@@ -44,10 +44,11 @@ pub use one_sided::OneSided;
 pub use play::{Tally, play_game};
 pub use referee::{Referee, Verdict};
 pub use series::Series;
-pub use think::{MAX_THINK, Straggler, ThinkBy, ThinkPlan, ThinkTime, Thinker, parse_duration};
+pub use think::{ThinkPlan, Thinker};
 pub use ticketed::Ticketed;
 
 use crate::rma;
+pub use crate::think_time::{MAX_THINK, Straggler, ThinkBy, ThinkTime, parse_duration};
 
 /// What can end a game before its end, or make its result worthless.
 #[derive(Debug, thiserror::Error)]

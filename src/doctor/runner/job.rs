@@ -1,7 +1,6 @@
 //! One job of probes: started, listened to, and ended when a deadline passes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::finding::{Finding, Severity};
 use super::super::line::Line;
 use super::super::plan::Probe;
+use crate::launch::{end, in_own_group, status_in_words, wait};
 
 /// How long a launcher has to end a job that it is asked to end; Open MPI takes a second and a half.
 const GRACE: Duration = Duration::from_millis(2500);
@@ -46,13 +46,11 @@ pub(super) fn run(
     until: Instant,
 ) -> std::io::Result<Outcome> {
     tracing::debug!(?command, "starting a job of probes");
-    let mut child = command
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A group of its own: what the launcher starts ends with it.
-        .process_group(0)
-        .spawn()?;
+        .stderr(Stdio::piped());
+    let mut child = in_own_group(&mut command).spawn()?;
     let (sender, heard) = channel();
     listen(
         child.stdout.take().expect("piped"),
@@ -260,7 +258,7 @@ impl<'a> Listener<'a> {
             }
             End::Ended(status) => (
                 Severity::Crashed,
-                format!("the job ended with {}{at}{said}", status_in_words(*status)),
+                format!("the job ended with {}{at}{said}", how_it_ended(*status)),
             ),
             End::Done => unreachable!("a job that is done has no broken probe"),
         };
@@ -289,42 +287,6 @@ impl<'a> Listener<'a> {
     }
 }
 
-fn status_in_words(status: Option<ExitStatus>) -> String {
-    match status {
-        Some(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => format!("exit code {code}"),
-            (None, Some(signal)) => format!("signal {signal}"),
-            (None, None) => "an unknown status".into(),
-        },
-        None => "its output closed".into(),
-    }
-}
-
-/// The launcher's status, if it ends in time.
-fn wait(child: &mut Child, within: Duration) -> Option<ExitStatus> {
-    let start = Instant::now();
-    loop {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        if start.elapsed() >= within {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Ends the launcher and all of its process group, first by asking.
-fn end(child: &mut Child) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let Some(group) = group else { return };
-    if wait(child, Duration::ZERO).is_none() {
-        // It may have ended meanwhile: then there is nobody to kill.
-        let _ = kill_process_group(group, Signal::TERM);
-        let _ = wait(child, GRACE);
-    }
-    // The launcher's number stays its group's while anybody is left in it.
-    let _ = kill_process_group(group, Signal::KILL);
-    let _ = child.wait();
+fn how_it_ended(status: Option<ExitStatus>) -> String {
+    status.map_or("its output closed".into(), status_in_words)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::launch::Template;
 use crate::rma::Family;
 
 /// A command that starts ranks.
@@ -25,22 +26,16 @@ impl Launcher {
         hosts: &[String],
         family: Family,
     ) -> Result<Self, String> {
-        let mut words = shlex::split(template)
-            .ok_or_else(|| format!("--launcher '{template}': a quote is not closed"))?;
-        if words.is_empty() {
-            return Err("--launcher is empty: it is a command such as 'mpirun -n {ranks}'".into());
-        }
-        let names_hosts = template.contains("{hosts}");
+        let template = Template::new(template).map_err(|why| format!("--launcher {why}"))?;
+        let names_hosts = template.names("hosts");
         if names_hosts && hosts.is_empty() {
             return Err(format!(
-                "--launcher '{template}' wants hosts, and there are none: name them with --hosts"
+                "--launcher '{}' wants hosts, and there are none: name them with --hosts",
+                template.text()
             ));
         }
-        for word in &mut words {
-            *word = word
-                .replace("{ranks}", &ranks.to_string())
-                .replace("{hosts}", &hosts.join(","));
-        }
+        let mut words =
+            template.fill(&[("ranks", &ranks.to_string()), ("hosts", &hosts.join(","))]);
         if !hosts.is_empty() && !names_hosts {
             let options = host_options(&words[0], ranks, hosts, family)?;
             words.splice(1..1, options);
