@@ -1,9 +1,11 @@
 //! A cell of a batch: one way to play, which is played again and again.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::choice::{ClaimWith, Guess, Home, Named, Progress, Stragglers, ThinkBy, Version};
 use crate::think_time::{Straggler, ThinkTime};
@@ -74,6 +76,11 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// `--name value`.
+fn option(name: &str, value: impl Display) -> [String; 2] {
+    [format!("--{name}"), value.to_string()]
+}
+
 impl Workload {
     /// What tells it from others, and no more, in words for people.
     pub fn in_words(&self) -> String {
@@ -123,15 +130,16 @@ impl Workload {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut words = vec![
-            format!("--digits={}", self.digits),
-            format!("--games={}", self.games),
-            format!("--think={}", self.think.to_string().replace(' ', "")),
-            format!("--think-per-rank={}", duration(self.think_per_rank)),
-            format!("--think-by={}", self.think_by.name()),
-        ];
+        let mut words = [
+            option("digits", self.digits),
+            option("games", self.games),
+            option("think", self.think.to_string().replace(' ', "")),
+            option("think-per-rank", duration(self.think_per_rank)),
+            option("think-by", self.think_by.name()),
+        ]
+        .concat();
         for Straggler { rank, extra } in &self.stragglers.0 {
-            words.push(format!("--straggler={rank}={}", duration(*extra)));
+            words.extend(option("straggler", format!("{rank}={}", duration(*extra))));
         }
         words
     }
@@ -222,7 +230,7 @@ impl Variant {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut words = vec![format!("--guess={}", self.guess.name())];
+        let mut words = Vec::from(option("guess", self.guess.name()));
         if let Some(OneSided {
             claim_with,
             home,
@@ -230,9 +238,9 @@ impl Variant {
             progress,
         }) = self.one_sided
         {
-            words.push(format!("--claim-with={}", claim_with.name()));
-            words.push(format!("--home={}", home.name()));
-            words.push(format!("--progress={}", progress.name()));
+            words.extend(option("claim-with", claim_with.name()));
+            words.extend(option("home", home.name()));
+            words.extend(option("progress", progress.name()));
             if skip_known {
                 words.push("--skip-known".into());
             }
@@ -256,7 +264,7 @@ impl Cell {
         ];
         words.extend(self.workload.arguments());
         words.extend(self.variant.arguments());
-        words.push(format!("--seed={seed}"));
+        words.extend(option("seed", seed));
         words
     }
 
@@ -326,7 +334,21 @@ pub(super) fn folder_name(wanted: &str, taken: &mut BTreeSet<String>) -> String 
 }
 
 impl Serialize for Cell {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.parameters())
+    /// As [`Cell::parameters`], numbers as numbers and what it does not have as null.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.parameters() {
+            match name {
+                "ranks" => map.serialize_entry(name, &self.workload.ranks)?,
+                "digits" => map.serialize_entry(name, &self.workload.digits)?,
+                "games" => map.serialize_entry(name, &self.workload.games)?,
+                "skip_known" => {
+                    let skip_known = self.variant.one_sided.map(|one_sided| one_sided.skip_known);
+                    map.serialize_entry(name, &skip_known)?;
+                }
+                _ => map.serialize_entry(name, &Some(value).filter(|value| !value.is_empty()))?,
+            }
+        }
+        map.end()
     }
 }

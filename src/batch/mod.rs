@@ -6,17 +6,36 @@
 //! | `values`, `choice` | what a plan file and flags say, each with its place |
 //! | `plan`, `cell` | what that means: cells, and how each is played |
 //! | `schedule` | which run comes when, under which seed |
+//! | `estimate` | how long runs take |
+//! | `folder`, `journal` | what has been played, so that a batch that was stopped goes on |
+//! | `job` | one run |
+//! | `theory` | what lockstep should cost |
+//! | `results`, `report` | what all runs say together |
 
 mod cell;
 mod choice;
+mod estimate;
+mod folder;
+mod job;
+mod journal;
 mod plan;
+mod report;
+mod results;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod theory;
 mod values;
 
 pub use cell::{Cell, OneSided, Variant, Workload};
 pub use choice::{ClaimWith, Flag, Guess, Home, Named, Progress, Stragglers, ThinkBy, Version};
+pub use estimate::{Estimates, about};
+pub use folder::{Folder, MARK, read_folder, run_folder};
+pub use job::Jobs;
+pub use journal::{Entry, Status};
 pub use plan::{Plan, of_canonical};
+pub use report::{html, text};
+pub use results::{BATCH_FORMAT, BATCH_SCHEMA, Results, write_results};
 pub use schedule::Run;
+pub use theory::{Theory, harmonic};
 pub use values::{Bad, KEYS, Key, Values};

@@ -259,9 +259,9 @@ fn a_cell_is_played_with_everything_that_it_says() {
     ]);
     assert_eq!(
         plan.cells[0].arguments(5).join(" "),
-        "play rma --digits=9 --games=1 --think=1m30s --think-per-rank=0 --think-by=spin \
-         --straggler=1=20ms --straggler=3=1m30s --guess=uniform --claim-with=fetch-and-op --home=rank0 \
-         --progress=auto --skip-known --seed=5"
+        "play rma --digits 9 --games 1 --think 1m30s --think-per-rank 0 --think-by spin \
+         --straggler 1=20ms --straggler 3=1m30s --guess uniform --claim-with fetch-and-op --home rank0 \
+         --progress auto --skip-known --seed 5"
     );
 }
 

@@ -22,6 +22,8 @@ use onesided::rma::{self, Library, Mpi, ThreadLevel};
 
 #[cfg(feature = "mpi")]
 use super::keep_stdout_for_results;
+#[cfg(feature = "mpi")]
+use super::launcher::default_launcher;
 use super::output::Output;
 use super::{Failure, Format, print, print_json};
 
@@ -276,7 +278,7 @@ impl Probing {
         });
         let template = match &self.launcher {
             Some(template) => template.clone(),
-            None => default_launcher(&library)?,
+            None => default_launcher(|| launcher::of(&library))?,
         };
         let launcher =
             Launcher::new(&template, ranks, &self.hosts, library.family).map_err(Failure::Usage)?;
@@ -298,22 +300,6 @@ impl Probing {
 fn end_job(error: rma::Error) -> ! {
     eprintln!("{}", Failure::Run(error.to_string()));
     rma::abort(1)
-}
-
-#[cfg(feature = "mpi")]
-fn default_launcher(library: &Library) -> Result<String, Failure> {
-    let named = std::env::var("MPIEXEC")
-        .ok()
-        .filter(|path| !path.is_empty());
-    let path = named.or_else(|| launcher::of(library));
-    match path {
-        // As it is: MPIEXEC may be a command with options.
-        Some(path) => Ok(format!("{path} -n {{ranks}}")),
-        None => Err(Failure::Usage(
-            "no launcher is known: name it with --launcher, such as --launcher 'mpirun -n {ranks}'"
-                .into(),
-        )),
-    }
 }
 
 #[cfg(feature = "mpi")]

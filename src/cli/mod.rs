@@ -1,8 +1,10 @@
 //! The command line: one file or folder a subcommand, one place where failures are printed.
 
+mod batch;
 mod compare;
 mod doctor;
 mod export;
+mod launcher;
 mod output;
 #[cfg(feature = "mpi")]
 mod play;
@@ -44,6 +46,8 @@ enum Command {
     Compare(compare::Compare),
     /// Write a run's records for other programs (needs no MPI)
     Export(export::Export),
+    /// Play many runs by a plan, one after the other, and say what they show together
+    Batch(Box<batch::Batch>),
 }
 
 /// How results are printed.
@@ -123,6 +127,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Export(export) => {
             log_to_stderr(None);
             export.run()
+        }
+        Command::Batch(batch) => {
+            log_to_stderr(None);
+            return batch.run();
         }
     };
     match outcome {

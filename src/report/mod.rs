@@ -15,10 +15,11 @@ pub use csv::csv;
 pub use doctor::{doctor, doctor_finding};
 pub use matrix::doctor_matrix;
 pub use summary::summary;
+pub(crate) use table::Table;
 pub use verdict::{verdict, verdict_on_groups};
 
 /// Seconds with three significant digits and a unit that suits them: `412 ms`, `6.84 s`.
-fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     let (value, unit) = match s {
         s if s >= 1.0 => (s, "s"),
         s if s >= 1e-3 => (s * 1e3, "ms"),
@@ -30,7 +31,7 @@ fn seconds(s: f64) -> String {
 }
 
 /// Three significant digits, no more than three decimals.
-fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     match value {
         v if v >= 99.95 => format!("{v:.0}"),
         v if v >= 9.995 => format!("{v:.1}"),
@@ -48,7 +49,7 @@ fn signed_seconds(s: f64) -> String {
 }
 
 /// A share as whole percent; what is not nothing and not all is not rounded to that.
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     match 100.0 * share {
         p if p > 0.0 && p < 1.0 => "< 1 %".into(),
         p if p > 99.0 && p < 100.0 => "> 99 %".into(),

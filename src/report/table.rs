@@ -1,25 +1,25 @@
 //! Tables of text: columns as wide as they need to be.
 
 /// A table whose first `n_left` columns are aligned left, the others right.
-pub(super) struct Table {
+pub(crate) struct Table {
     n_left: usize,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(n_left: usize) -> Self {
+    pub(crate) fn new(n_left: usize) -> Self {
         Table {
             n_left,
             rows: Vec::new(),
         }
     }
 
-    pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
     /// All rows, each indented by two blanks and ended by a line feed.
-    pub(super) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; n_columns];
         for row in &self.rows {

@@ -50,10 +50,15 @@ impl Play {
         self.game().recording.trace.is_some()
     }
 
+    /// What of the arguments does not go together, in words.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        self.version.contradiction()
+    }
+
     /// Starts MPI, after all that can be known to be wrong before.
     fn start(&self) -> Result<(Mpi, Library), Failure> {
         let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
-        if let Some(message) = self.version.contradiction() {
+        if let Some(message) = self.contradiction() {
             return Err(Failure::Usage(message));
         }
         let library = rma::library().map_err(cannot_start)?;

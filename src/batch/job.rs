@@ -1,0 +1,234 @@
+//! One run: started by the launcher, waited for, ended with all that it started when it takes too long, and
+//! measured by what it left behind.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::cell::Cell;
+use super::folder::MARK;
+use super::journal::{Entry, Status};
+use super::schedule::Run;
+use crate::analysis::{Findings, METRICS, RunSummary, analyse_trace, of_summary};
+use crate::launch::{Template, end, end_all_marked, in_own_group, status_in_words};
+
+/// How often a run is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Most that is kept of what a run said that went wrong.
+const MAX_LINES: usize = 20;
+const MAX_BYTES: usize = 4_000;
+
+/// What all runs of a batch have in common.
+#[derive(Debug, Clone)]
+pub struct Jobs {
+    /// The launcher's command.
+    pub launcher: Template,
+    /// The program that plays, as the ranks' hosts know it.
+    pub program: PathBuf,
+    /// What [`MARK`] is set to.
+    pub id: String,
+    /// Room for records a rank; `None` leaves it to the program.
+    pub trace_records: Option<u64>,
+}
+
+/// How a run came to its end.
+enum End {
+    Ended(ExitStatus),
+    Late,
+    Interrupted,
+}
+
+impl Jobs {
+    /// The whole command that plays a run into `folder`.
+    pub fn command(&self, cell: &Cell, run: Run, folder: &Path) -> Vec<std::ffi::OsString> {
+        let ranks = cell.workload.ranks.to_string();
+        let mut words: Vec<std::ffi::OsString> = self
+            .launcher
+            .fill(&[("ranks", &ranks)])
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        words.push(self.program.clone().into());
+        words.extend(cell.arguments(run.seed).into_iter().map(Into::into));
+        words.extend(["--format", "json", "--quiet", "--trace"].map(Into::into));
+        words.push(folder.join("trace").into());
+        if let Some(records) = self.trace_records {
+            words.extend(["--trace-records".into(), records.to_string().into()]);
+        }
+        words
+    }
+
+    /// Plays a run in its own empty `folder`, for at most `limit`. `None` if `goes_on`, which is asked
+    /// now and then, said no: then the job has been ended, and the run is none.
+    ///
+    /// # Errors
+    /// Why its output has no place. A launcher that cannot be started is a run that failed.
+    pub fn play(
+        &self,
+        cell: &Cell,
+        run: Run,
+        folder: &Path,
+        limit: Duration,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> io::Result<Option<Entry>> {
+        let words = self.command(cell, run, folder);
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .env(MARK, &self.id)
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.join("stdout"))?)
+            .stderr(File::create(folder.join("stderr"))?);
+        let mut entry = Entry {
+            cell: cell.name.clone(),
+            repetition: run.repetition,
+            seed: run.seed,
+            status: Status::Failed,
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            took_s: 0.0,
+            code: None,
+            signal: None,
+            why: None,
+            said: None,
+            source: None,
+            mpi_library: None,
+            hosts: None,
+            metrics: BTreeMap::new(),
+        };
+        tracing::debug!(?command, "starting a run");
+        let start = Instant::now();
+        let ended = match in_own_group(&mut command).spawn() {
+            Ok(mut child) => {
+                let ended = watch(&mut child, start + limit, &mut goes_on);
+                if !matches!(&ended, End::Ended(status) if status.success()) {
+                    end(&mut child);
+                }
+                // Ranks may be in groups of their own, and no run is to disturb the next.
+                end_all_marked(MARK, &self.id);
+                ended
+            }
+            Err(error) => {
+                entry.why = Some(format!("the launcher cannot be started: {error}"));
+                return Ok(Some(entry));
+            }
+        };
+        entry.took_s = start.elapsed().as_secs_f64();
+        match ended {
+            End::Interrupted => return Ok(None),
+            End::Late => {
+                entry.status = Status::TimedOut;
+                let limit = humantime::format_duration(limit);
+                entry.why = Some(format!("had not ended after {limit}: ended"));
+            }
+            End::Ended(status) => {
+                (entry.code, entry.signal) = (status.code(), status.signal());
+                match status.success() {
+                    true => match measure(cell, run, folder) {
+                        Ok(findings) => entry.measured(&findings),
+                        Err(why) => entry.why = Some(why),
+                    },
+                    false => entry.why = Some(status_in_words(status)),
+                }
+            }
+        }
+        if entry.status != Status::Done {
+            entry.said = last_words(folder);
+        }
+        Ok(Some(entry))
+    }
+}
+
+fn watch(child: &mut Child, until: Instant, goes_on: &mut impl FnMut() -> bool) -> End {
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return End::Ended(status);
+        }
+        if !goes_on() {
+            return End::Interrupted;
+        }
+        if Instant::now() >= until {
+            return End::Late;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+impl Entry {
+    fn measured(&mut self, findings: &Findings) {
+        self.status = Status::Done;
+        self.source = Some(match findings.source {
+            crate::analysis::Source::Trace => "trace".into(),
+            _ => "summary".into(),
+        });
+        self.mpi_library = findings.setup.mpi_library.clone();
+        self.hosts = findings.setup.hosts;
+        let metrics = METRICS.iter().filter_map(|metric| {
+            let value = metric.of(findings).filter(|value| value.is_finite())?;
+            Some((metric.name.to_owned(), value))
+        });
+        self.metrics = metrics.collect();
+    }
+}
+
+/// What a run that ended well shows: by its trace, or by its summary where the trace is not whole or is
+/// elsewhere.
+fn measure(cell: &Cell, run: Run, folder: &Path) -> Result<Findings, String> {
+    let text = fs::read(folder.join("stdout")).map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&text);
+    // Launchers may have words of their own around it.
+    let document = text
+        .find('{')
+        .zip(text.rfind('}'))
+        .and_then(|(from, to)| text.get(from..=to));
+    let document = document.ok_or("it ended well, and printed no summary")?;
+    let summary = RunSummary::from_json(document)
+        .map_err(|why| format!("it ended well, and printed no summary: {why}"))?;
+    let workload = &cell.workload;
+    let played = (summary.ranks, summary.digits, summary.games, summary.seed);
+    let wanted = (workload.ranks, workload.digits, workload.games, run.seed);
+    if summary.version != cell.variant.version || played != wanted {
+        return Err(format!(
+            "another game was played: {} ranks, digits to {}, {} games, seed {}, {}",
+            summary.ranks,
+            summary.digits,
+            summary.games,
+            summary.seed,
+            summary.version.name()
+        ));
+    }
+    let whole = |findings: &Findings| {
+        let recorded = findings.recorded.as_ref();
+        recorded.is_some_and(|r| r.incomplete_ranks == 0 && r.complete_games == summary.games)
+    };
+    let of_trace = analyse_trace(&folder.join("trace")).ok().filter(whole);
+    Ok(of_trace.unwrap_or_else(|| of_summary(&summary)))
+}
+
+/// The last lines of stderr, or of stdout if there are none.
+fn last_words(folder: &Path) -> Option<String> {
+    ["stderr", "stdout"].iter().find_map(|name| {
+        let mut lines = VecDeque::new();
+        let mut from = BufReader::new(File::open(folder.join(name)).ok()?);
+        let mut line = Vec::new();
+        // Line by line: nobody knows how much it is.
+        while matches!(io::Read::take(&mut from, 1 << 16).read_until(b'\n', &mut line), Ok(n) if n > 0) {
+            let text = String::from_utf8_lossy(&line);
+            if !text.trim().is_empty() {
+                lines.push_back(text.trim_end().to_owned());
+            }
+            if lines.len() > MAX_LINES {
+                lines.pop_front();
+            }
+            line.clear();
+        }
+        let text = Vec::from(lines).join("\n");
+        let from = text.len().saturating_sub(MAX_BYTES);
+        let from = (from..text.len()).find(|&at| text.is_char_boundary(at))?;
+        Some(text[from..].to_owned())
+    })
+}

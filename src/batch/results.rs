@@ -1,0 +1,360 @@
+//! What all runs of a batch say together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::cell::Cell;
+use super::choice::{Guess, Version};
+use super::journal::{Entry, Status, write_whole};
+use super::plan::Plan;
+use super::theory::Theory;
+use crate::analysis::{GroupSpread, METRICS, Spread, rank_test};
+
+/// Value of the field `format` of `results.json`.
+pub const BATCH_FORMAT: &str = "onesided-batch/1";
+
+/// The JSON Schema (2020-12) of `results.json`.
+pub const BATCH_SCHEMA: &str = include_str!("batch.schema.json");
+
+/// Mean thinking over what it takes with the run's synchronisation on a network that costs nothing; its
+/// inverse is the price of lockstep. From a trace alone.
+pub const SYNCHRONISED: &str = "synchronised_efficiency";
+
+/// How many times longer the same thinking takes because ranks wait for each other.
+pub const PRICE: &str = "price_of_synchronisation";
+
+/// All results, as `results.json` has them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Results {
+    /// [`BATCH_FORMAT`].
+    pub format: &'static str,
+    /// Version of the program that wrote this.
+    pub onesided: &'static str,
+    /// The plan: each key with its values.
+    pub plan: BTreeMap<&'static str, Vec<String>>,
+    /// Number of runs that the plan has.
+    pub planned: usize,
+    /// Number of runs that were played to their end.
+    pub done: usize,
+    /// Number of runs that ended otherwise.
+    pub failed: usize,
+    /// Number of runs that did not end in time.
+    pub timed_out: usize,
+    /// MPI libraries that were met.
+    pub mpi_libraries: Vec<String>,
+    /// Every cell.
+    pub cells: Vec<CellResults>,
+    /// Every one-sided cell beside the collective one of its workload.
+    pub pairs: Vec<Pair>,
+    /// Every run that is over.
+    pub runs: Vec<Entry>,
+}
+
+/// What the runs of a cell say.
+#[derive(Debug, Clone, Serialize)]
+pub struct CellResults {
+    /// Its name: that of its folder.
+    pub name: String,
+    /// What is played, and how.
+    pub parameters: Cell,
+    /// What is played, in words; cells that differ in nothing but ranks and version have the same.
+    pub family: String,
+    /// How, in words.
+    pub variant: String,
+    /// Number of runs that were played to their end.
+    pub done: usize,
+    /// Number of runs that ended otherwise.
+    pub failed: usize,
+    /// Number of runs that did not end in time.
+    pub timed_out: usize,
+    /// Medians, with 95 % confidence intervals, of what all runs tell.
+    pub metrics: BTreeMap<String, GroupSpread>,
+    /// What theory says of its think times in lockstep; `None` where nobody thinks.
+    pub theory: Option<Theory>,
+    /// The same with the share of rounds in which ranks that had just scored did not think (collective).
+    pub theory_with_scores: Option<Theory>,
+}
+
+/// A one-sided cell beside a collective one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    /// Name of the one-sided cell.
+    pub one_sided: String,
+    /// Name of the collective cell.
+    pub collective: String,
+    /// The one-sided time over the collective one: of runs of one repetition, that is, of one seed.
+    pub time_ratio: Option<GroupSpread>,
+    /// The chance that two cells which do not differ would look as different as these do (two-sided
+    /// Mann–Whitney test of their times).
+    pub p: Option<f64>,
+    /// Whether the difference is significant (p < 0.05).
+    pub significant: bool,
+}
+
+/// The spread of a sample.
+fn spread(sample: &[f64]) -> Option<GroupSpread> {
+    let spread = Spread::of(sample)?;
+    let bound = |value: f64| spread.is_bounded().then_some(value);
+    Some(GroupSpread {
+        n: sample.len(),
+        median: spread.median,
+        low: bound(spread.low),
+        high: bound(spread.high),
+    })
+}
+
+impl Results {
+    /// Of the runs that are over; those of no cell of the plan are left out.
+    pub fn new(plan: &Plan, entries: &[Entry]) -> Self {
+        let mut of_cell: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+        for entry in entries {
+            let mut entry = entry.clone();
+            entry.derive();
+            let known = plan.cells.iter().find(|cell| cell.name == entry.cell);
+            if let Some(cell) = known {
+                of_cell.entry(&cell.name).or_default().push(entry);
+            }
+        }
+        for runs in of_cell.values_mut() {
+            runs.sort_by_key(|run| run.repetition);
+        }
+        let runs_of = |cell: &Cell| {
+            of_cell
+                .get(cell.name.as_str())
+                .map_or(&[][..], Vec::as_slice)
+        };
+        let count = |runs: &[Entry], status| runs.iter().filter(|run| run.status == status).count();
+        let cells: Vec<CellResults> = plan
+            .cells
+            .iter()
+            .map(|cell| CellResults::new(cell, runs_of(cell)))
+            .collect();
+        let one_sided = |cell: &&Cell| cell.variant.version == Version::Rma;
+        let pairs = plan.cells.iter().filter(one_sided).filter_map(|cell| {
+            let partner = partner(plan, cell)?;
+            Some(Pair::new(cell, runs_of(cell), partner, runs_of(partner)))
+        });
+        let pairs = pairs.collect();
+        let runs: Vec<Entry> = plan.cells.iter().flat_map(runs_of).cloned().collect();
+        let mut mpi_libraries: Vec<String> = runs
+            .iter()
+            .filter_map(|run| run.mpi_library.clone())
+            .collect();
+        mpi_libraries.sort();
+        mpi_libraries.dedup();
+        Results {
+            format: BATCH_FORMAT,
+            onesided: env!("CARGO_PKG_VERSION"),
+            plan: plan.canonical().iter().cloned().collect(),
+            planned: plan.n_runs(),
+            done: count(&runs, Status::Done),
+            failed: count(&runs, Status::Failed),
+            timed_out: count(&runs, Status::TimedOut),
+            mpi_libraries,
+            cells,
+            pairs,
+            runs,
+        }
+    }
+
+    /// The cell of this name.
+    pub fn cell(&self, name: &str) -> Option<&CellResults> {
+        self.cells.iter().find(|cell| cell.name == name)
+    }
+
+    /// One line a run: parameters, what became of it, its numbers.
+    pub fn csv(&self) -> String {
+        let names = || {
+            METRICS
+                .iter()
+                .map(|metric| metric.name)
+                .chain([SYNCHRONISED, PRICE])
+        };
+        let mut text = String::from("cell,repetition,seed");
+        let empty: Vec<(&str, String)> = self
+            .cells
+            .first()
+            .map_or_else(Vec::new, |cell| cell.parameters.parameters());
+        for (name, _) in &empty {
+            text += &format!(",{name}");
+        }
+        text += ",status,started,took_s,code,signal,why,source,mpi_library";
+        names().for_each(|name| text += &format!(",{name}"));
+        text.push('\n');
+        for run in &self.runs {
+            let mut fields = vec![
+                run.cell.clone(),
+                (run.repetition + 1).to_string(),
+                run.seed.to_string(),
+            ];
+            let cell = self.cell(&run.cell).expect("runs of no cell are left out");
+            fields.extend(
+                cell.parameters
+                    .parameters()
+                    .into_iter()
+                    .map(|(_, value)| value),
+            );
+            let number = |number: Option<i32>| number.map_or(String::new(), |n| n.to_string());
+            fields.extend([
+                run.status.name().into(),
+                run.started.clone(),
+                run.took_s.to_string(),
+                number(run.code),
+                number(run.signal),
+                run.why.clone().unwrap_or_default(),
+                run.source.clone().unwrap_or_default(),
+                run.mpi_library.clone().unwrap_or_default(),
+            ]);
+            fields.extend(
+                names().map(|name| run.metrics.get(name).map_or(String::new(), f64::to_string)),
+            );
+            let fields: Vec<String> = fields.iter().map(|field| csv_field(field)).collect();
+            text += &fields.join(",");
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Quoted where it must be (RFC 4180).
+fn csv_field(text: &str) -> String {
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into(),
+    }
+}
+
+impl Entry {
+    /// Adds numbers that follow from the others.
+    fn derive(&mut self) {
+        let of = |name: &str| self.metrics.get(name).copied();
+        if let (None, Some(useful_s), Some(wall_s), Some(ranks)) = (
+            of("parallel_efficiency"),
+            of("useful_s"),
+            of("wall_s").filter(|&wall_s| wall_s > 0.0),
+            of("ranks"),
+        ) {
+            // A summary tells this much.
+            let efficiency = useful_s / ranks / wall_s;
+            self.metrics
+                .insert("parallel_efficiency".into(), efficiency);
+        }
+        let of = |name: &str| self.metrics.get(name).copied();
+        let efficiencies = of("load_balance").zip(of("serialisation_efficiency"));
+        if let Some((balance, serialisation)) = efficiencies {
+            let efficiency = balance * serialisation;
+            if efficiency > 0.0 {
+                self.metrics.insert(SYNCHRONISED.into(), efficiency);
+                self.metrics.insert(PRICE.into(), 1.0 / efficiency);
+            }
+        }
+    }
+}
+
+impl CellResults {
+    fn new(cell: &Cell, runs: &[Entry]) -> Self {
+        let done: Vec<&Entry> = runs
+            .iter()
+            .filter(|run| run.status == Status::Done)
+            .collect();
+        let mut metrics = BTreeMap::new();
+        for name in done
+            .first()
+            .map_or_else(Vec::new, |run| run.metrics.keys().collect())
+        {
+            let sample: Option<Vec<f64>> = done
+                .iter()
+                .map(|run| run.metrics.get(name).copied())
+                .collect();
+            if let Some(spread) = sample.and_then(|sample| spread(&sample)) {
+                metrics.insert(name.clone(), spread);
+            }
+        }
+        let sum = |name: &str| -> f64 { done.iter().filter_map(|run| run.metrics.get(name)).sum() };
+        let steps = sum("guesses") + sum("points");
+        let collective = cell.variant.version == Version::Collective;
+        let count = |status| runs.iter().filter(|run| run.status == status).count();
+        CellResults {
+            name: cell.name.clone(),
+            parameters: cell.clone(),
+            family: cell.workload.in_words(),
+            variant: cell.variant.in_words(),
+            done: done.len(),
+            failed: count(Status::Failed),
+            timed_out: count(Status::TimedOut),
+            metrics,
+            theory: cell.workload.theory(0.0),
+            theory_with_scores: match collective && steps > 0.0 {
+                true => cell.workload.theory(sum("points") / steps),
+                false => None,
+            },
+        }
+    }
+
+    /// The median of a number, and its interval.
+    pub fn metric(&self, name: &str) -> Option<&GroupSpread> {
+        self.metrics.get(name)
+    }
+}
+
+/// The collective cell that a one-sided one is compared with: that of its workload whose ranks guess as
+/// its do. Dealt digits have none of their kind; they are compared with guesses among unclaimed ones, or
+/// else with uniform ones.
+fn partner<'a>(plan: &'a Plan, cell: &Cell) -> Option<&'a Cell> {
+    let wanted: &[Guess] = match cell.variant.guess {
+        Guess::Uniform => &[Guess::Uniform],
+        Guess::Unclaimed => &[Guess::Unclaimed],
+        Guess::Ticket => &[Guess::Unclaimed, Guess::Uniform],
+    };
+    wanted.iter().find_map(|&guess| {
+        plan.cells.iter().find(|other| {
+            other.workload_index == cell.workload_index
+                && other.variant.version == Version::Collective
+                && other.variant.guess == guess
+        })
+    })
+}
+
+impl Pair {
+    fn new(cell: &Cell, runs: &[Entry], partner: &Cell, others: &[Entry]) -> Self {
+        let times = |runs: &[Entry]| -> BTreeMap<u32, f64> {
+            let done = runs.iter().filter(|run| run.status == Status::Done);
+            let time = |run: &Entry| Some((run.repetition, *run.metrics.get("wall_s")?));
+            done.filter_map(time).collect()
+        };
+        let (own, theirs) = (times(runs), times(others));
+        let ratios: Vec<f64> = own
+            .iter()
+            .filter_map(|(repetition, s)| Some(s / theirs.get(repetition)?))
+            .collect();
+        let sample = |times: &BTreeMap<u32, f64>| times.values().copied().collect::<Vec<f64>>();
+        let test = rank_test(&sample(&own), &sample(&theirs));
+        Pair {
+            one_sided: cell.name.clone(),
+            collective: partner.name.clone(),
+            time_ratio: spread(&ratios),
+            p: test.map(|test| test.p),
+            significant: test.is_some_and(|test| test.is_significant()),
+        }
+    }
+}
+
+/// Writes `results.csv`, `results.json` and `report.html` into the batch's folder, each whole or not at all.
+///
+/// # Errors
+/// What the system says, with the file's name.
+pub fn write_results(folder: &Path, results: &Results) -> Result<(), String> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        let say = |error: io::Error| format!("cannot write {}: {error}", path.display());
+        write_whole(&path, bytes).map_err(say)
+    };
+    write("results.csv", results.csv().as_bytes())?;
+    let mut json = serde_json::to_vec_pretty(results).map_err(|error| error.to_string())?;
+    json.push(b'\n');
+    write("results.json", &json)?;
+    write("report.html", super::report::html(results).as_bytes())
+}

@@ -1,0 +1,176 @@
+//! What a batch ends with.
+
+use super::*;
+
+#[test]
+fn results_are_of_all_runs_and_fit_their_schema() {
+    let batch = Batch::new(&["--ranks=2,3", "--repeat=8", "--think=exp:1ms,2ms"]);
+    let text = batch.run_well();
+    let results = batch.results();
+    let schema: Value = serde_json::from_str(onesided::batch::BATCH_SCHEMA).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator
+        .iter_errors(&results)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(results["done"], 64);
+    assert_eq!(
+        results["plan"]["think"],
+        serde_json::json!(["exp:1ms", "2ms"])
+    );
+
+    // The made-up collective game takes twice as long, in every repetition: 101/202, 102/204, …
+    let pairs = results["pairs"].as_array().expect("pairs");
+    assert_eq!(pairs.len(), 4);
+    for pair in pairs {
+        let ratio = &pair["time_ratio"];
+        assert_eq!(
+            (&ratio["n"], &ratio["median"]),
+            (&8.into(), &0.5.into()),
+            "{pair}"
+        );
+        assert_eq!(
+            (&ratio["low"], &pair["significant"]),
+            (&0.5.into(), &true.into()),
+            "{pair}"
+        );
+        // All of one below all of the other: 2 / C(16, 8).
+        let p = pair["p"].as_f64().expect("a number");
+        assert!((p - 2.0 / 12870.0).abs() < 1e-12, "{p}");
+    }
+    let cell = results["cells"]
+        .as_array()
+        .expect("cells")
+        .iter()
+        .find(|cell| cell["name"] == "3-ranks_9-digits_think-exp-1ms_collective")
+        .expect("the cell");
+    let (theory, metrics) = (&cell["theory"], &cell["metrics"]);
+    let near = |value: &Value, expected: f64| {
+        let value = value.as_f64().expect("a number");
+        assert!(
+            (value / expected - 1.0).abs() < 1e-6,
+            "{value} is not {expected}"
+        );
+    };
+    near(&theory["price"], 11.0 / 6.0);
+    near(&theory["spread"], 1.0);
+    near(&metrics["wall_s"]["median"], 0.2090);
+    // 9 points in 3 x 20 steps: with 1, 2 or 3 ranks thinking.
+    let idle: f64 = 9.0 / 60.0;
+    let on = 1.0 - idle;
+    let round = 3.0 * on * idle * idle + 3.0 * on * on * idle * 1.5 + on * on * on * 11.0 / 6.0;
+    near(&cell["theory_with_scores"]["price"], round / on);
+
+    let csv = std::fs::read_to_string(batch.out().join("results.csv")).expect("a table");
+    let mut lines = csv.lines();
+    let head: Vec<&str> = lines.next().expect("a head").split(',').collect();
+    assert_eq!(
+        &head[..5],
+        ["cell", "repetition", "seed", "ranks", "version"]
+    );
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() == 64 && rows.iter().all(|row| row.len() == head.len()));
+    let column = |name: &str| {
+        head.iter()
+            .position(|other| *other == name)
+            .expect("a column")
+    };
+    let seeds = |version: &str| -> Vec<&str> {
+        let own = rows.iter().filter(|row| row[column("version")] == version);
+        let mut seeds: Vec<&str> = own.map(|row| row[column("seed")]).collect();
+        seeds.sort_unstable();
+        seeds
+    };
+    assert_eq!(
+        seeds("rma"),
+        seeds("collective"),
+        "both versions play the same games"
+    );
+
+    for part in [
+        "lockstep took 2.00 times as long as one-sided",
+        "1.83",
+        "0.50 to 0.50",
+        "64 of 64 runs played",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.trim_end().ends_with("report.html"), "{text}");
+}
+
+#[test]
+fn the_page_needs_nothing_but_itself() {
+    let batch = Batch::new(&[
+        "--ranks=2,3",
+        "--repeat=6",
+        "--think=exp:1ms,uniform:1ms..3ms",
+    ]);
+    batch.run_well();
+    let page = std::fs::read_to_string(batch.out().join("report.html")).expect("a page");
+    // The names of SVG's own elements are no requests.
+    for absent in [
+        "<script", "http:", "https:", "src=", "@import", "url(", "<link",
+    ] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    assert!(page.contains("prefers-color-scheme: dark"));
+    assert!(
+        page.matches("<svg").count() >= 2
+            && page.matches("<svg").count() == page.matches("</svg>").count()
+    );
+    for part in [
+        "1 / H_P, in theory",
+        "more ranks than cores and --think-by spin",
+        "<td>1.83</td>",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    for tag in [
+        "table", "tr", "td", "th", "details", "figure", "ul", "dl", "p", "main",
+    ] {
+        let opened =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+}
+
+#[test]
+fn a_report_can_be_made_of_what_is_there() {
+    let batch = Batch::new(&["--repeat=7"]);
+    batch.run_well();
+    let journal = batch.out().join("journal.jsonl");
+    let all = std::fs::read_to_string(&journal).expect("a journal");
+    let five: Vec<&str> = all.lines().take(5).collect();
+    // The sixth is being written.
+    std::fs::write(&journal, five.join("\n") + "\n{\"cell\":").expect("a journal");
+    for name in ["results.json", "results.csv", "report.html"] {
+        std::fs::remove_file(batch.out().join(name)).expect("a file");
+    }
+    let report = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_onesided"))
+            .args(["batch", "report"])
+            .arg(batch.out())
+            .args(more)
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let text = report(&[]);
+    assert!(text.contains("5 of 14 runs played"), "{text}");
+    let results = batch.results();
+    assert_eq!(
+        (&results["planned"], &results["done"]),
+        (&14.into(), &5.into())
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(&report(&["--format=json"])).expect("JSON"),
+        results
+    );
+    assert!(batch.out().join("report.html").exists());
+    // And the batch goes on: the line that was cut off is a run that was not.
+    let twice = |batch: &Batch| batch.starts().values().filter(|n| **n == 2).count();
+    batch.run_well();
+    assert_eq!((batch.journal().len(), twice(&batch)), (14, 9));
+}
