@@ -63,7 +63,7 @@ impl Scale {
 
 /// Round numbers from 0 to at least `to`, at most seven.
 fn round_ticks(to: f64) -> Vec<f64> {
-    let rough = (to / 5.0).max(f64::MIN_POSITIVE);
+    let rough = (to / 6.0).max(f64::MIN_POSITIVE);
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|n| n * power);
     let step = step
