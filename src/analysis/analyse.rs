@@ -2,6 +2,7 @@
 
 use super::add;
 use super::findings::Findings;
+use super::games::Games;
 use super::latency::Histogram;
 use super::order::{Method, OrderCheck, Witness};
 use super::rank::{Rank, Stream};
@@ -75,6 +76,8 @@ pub(super) struct Analysis<'run, S> {
     pub(super) wall_ns: u64,
     pub(super) complete_ns: u64,
     pub(super) complete_games: u64,
+    /// Times of the complete games.
+    pub(super) games: Games,
     pub(super) deviation: Option<String>,
     pub(super) miscounted: Option<String>,
     /// Scratch.
@@ -103,6 +106,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
             wall_ns: 0,
             complete_ns: 0,
             complete_games: 0,
+            games: Games::default(),
             deviation: None,
             miscounted: None,
             arrivals: Vec::new(),
@@ -221,6 +225,9 @@ impl<'run, S: Stream> Analysis<'run, S> {
         add(&mut self.complete_ns, complete_ns.unwrap_or(0));
         let complete = self.ranks.iter().all(|rank| rank.game.finished.is_some());
         self.complete_games += u64::from(complete);
+        if complete {
+            self.games.add(wall_ns.unwrap_or(0));
+        }
         if complete && self.run.version == Version::Collective {
             self.check_lockstep(game);
         }

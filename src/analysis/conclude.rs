@@ -65,6 +65,7 @@ impl<S: Stream> Analysis<'_, S> {
             per_rank: self.per_rank(&ends, stalls.as_ref()),
             wall_ns: Some(self.wall_ns),
             complete_ns: Some(self.complete_ns),
+            games: self.games.times(),
             double_scores: Some(self.scores.n_doubles),
             double_scored: self.scores.doubles,
             lockstep,

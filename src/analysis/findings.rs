@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::games::GameTimes;
 use super::latency::Latency;
 use super::order::Order;
 use super::rounds::{Blame, RankWait};
@@ -234,6 +235,8 @@ pub struct Findings {
     pub wall_ns: Option<u64>,
     /// Σ over games of the time from the start to the last score.
     pub complete_ns: Option<u64>,
+    /// How long the games took that are complete, where there are several.
+    pub games: Option<GameTimes>,
     /// Points beyond one for each digit and game.
     pub double_scores: Option<u64>,
     /// The first of them.

@@ -6,7 +6,7 @@ use serde::Serialize;
 const BUCKETS_PER_OCTAVE: u32 = 64;
 
 /// Durations by count, in buckets that grow with the duration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     buckets: Vec<u64>,
     n: u64,
@@ -76,7 +76,8 @@ impl Histogram {
         })
     }
 
-    fn percentile(&self, percent: u64) -> u64 {
+    /// So many percent took no longer, up to 1/64 more; 0 without operations.
+    pub(super) fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.n) * u128::from(percent)).div_ceil(100) as u64;
         let mut seen = 0;
         let bucket = self.buckets.iter().position(|&n| {

@@ -90,6 +90,11 @@ metrics! {
         |run| run.recorded.as_ref().map(|recorded| recorded.incomplete_ranks as f64);
     ranks: "number of ranks", |run| Some(f64::from(run.setup.ranks));
     games: "number of games", |run| run.setup.games.map(|n| n as f64);
+    game_min_s: "shortest of several games", |run| run.games.map(|games| seconds(games.min_ns));
+    game_p5_s: "5th percentile of games", |run| run.games.map(|games| seconds(games.p5_ns));
+    game_p50_s: "median game", |run| run.games.map(|games| seconds(games.p50_ns));
+    game_p95_s: "95th percentile of games", |run| run.games.map(|games| seconds(games.p95_ns));
+    game_max_s: "longest game", |run| run.games.map(|games| seconds(games.max_ns));
 }
 
 /// A number of one rank by name.

@@ -8,6 +8,7 @@ mod compare;
 mod conclude;
 mod expression;
 mod findings;
+mod games;
 mod group;
 mod latency;
 mod log;
@@ -32,6 +33,7 @@ pub use findings::{
     DoubleScore, Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup,
     Source, Stalls, claiming,
 };
+pub use games::{GameSeconds, GameTimes, Games};
 pub use group::{Group, GroupSpread, Row, rows as group_rows};
 pub use latency::{Histogram, Latency};
 pub use log::{GameLog, LogError, LoggedRank};

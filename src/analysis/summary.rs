@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::games::GameSeconds;
 use crate::trace::{ProgressInfo, Version, check_format};
 
 /// The JSON Schema (2020-12) of a [`RunSummary`] document.
@@ -51,6 +52,9 @@ pub struct RunSummary {
     pub wall_s: f64,
     /// From the start of the game until the last digit was claimed, in seconds.
     pub time_to_complete_s: f64,
+    /// How long games took, from the start until the last rank left. With several games only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub game_s: Option<GameSeconds>,
     /// Points of all ranks.
     pub points_total: u64,
     /// Points beyond one for each digit: digits that were scored by two ranks at once.
@@ -121,9 +125,13 @@ impl RunSummary {
             .flat_map(|r| [r.think_s, r.operation_s, r.play_s]);
         if !of_ranks
             .chain([self.wall_s, self.time_to_complete_s])
+            .chain(self.game_s.iter().flat_map(GameSeconds::all))
             .all(|s| s.is_finite() && s >= 0.0)
         {
             return Err("a time is negative or not a number".into());
+        }
+        if self.game_s.is_some_and(|games| !games.all().is_sorted()) {
+            return Err("the times in 'game_s' are not in the order of their size".into());
         }
         let points = self
             .per_rank
@@ -183,6 +191,7 @@ pub(crate) mod tests {
             progress: None,
             wall_s: if collective { 6.8 } else { 2.25 },
             time_to_complete_s: if collective { 6.8 } else { 2.0 },
+            game_s: None,
             points_total: per_rank.iter().map(|rank| rank.points).sum(),
             double_scores: u64::from(collective),
             rounds: collective.then_some(17),
@@ -197,8 +206,10 @@ pub(crate) mod tests {
         let good = run(Version::Rma);
         let text = serde_json::to_string(&good).unwrap();
         assert_eq!(RunSummary::from_json(&text).unwrap(), good);
+        let of_games = r#""game_s":{"min":3,"p5":2,"median":3,"p95":4,"max":5},"wall_s""#;
         let broken = [
             ("", "not a JSON document"),
+            (&text.replace("\"wall_s\"", of_games), "order of their size"),
             ("{}", "no field 'format'"),
             (&text.replace("play/1", "play/9"), "reads 'onesided-play/1'"),
             (

@@ -185,12 +185,14 @@ impl Results {
         names().for_each(|name| text += &format!(",{name}"));
         text.push('\n');
         for run in &self.runs {
+            let Some(cell) = self.cell(&run.cell) else {
+                continue; // runs of no cell have been left out
+            };
             let mut fields = vec![
                 run.cell.clone(),
                 (run.repetition + 1).to_string(),
                 run.seed.to_string(),
             ];
-            let cell = self.cell(&run.cell).expect("runs of no cell are left out");
             fields.extend(
                 cell.parameters
                     .parameters()

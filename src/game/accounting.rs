@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::play::Tally;
+use crate::analysis::Games;
 use crate::claim::Account;
 
 /// Sums over games of what one rank did.
@@ -33,6 +34,8 @@ pub struct Results {
     pub wall_ns: u64,
     /// From the start of a game until its last digit was claimed.
     pub to_complete_ns: u64,
+    /// How long each of them took, from its start to its end on the rank that left it last.
+    pub games: Games,
     /// Points beyond one for each digit and game.
     pub double_scores: u64,
     /// Of the last game: for each digit the ranks that scored it, in ascending order.
@@ -67,7 +70,9 @@ impl Results {
             sums.play_ns += tally.play_ns;
         }
         let longest = |of: fn(&Tally) -> u64| tallies.iter().map(of).max().unwrap_or(0);
-        self.wall_ns += longest(|tally| tally.play_ns);
+        let wall_ns = longest(|tally| tally.play_ns);
+        self.wall_ns += wall_ns;
+        self.games.add(wall_ns);
         self.to_complete_ns += longest(|tally| tally.last_win_ns);
         let points: u64 = tallies.iter().map(Tally::points).sum();
         self.double_scores += points - u64::from(n_digits);
@@ -158,6 +163,10 @@ mod tests {
         }
     }
 
+    fn lasting(play_ns: u64, tally: Tally) -> Tally {
+        Tally { play_ns, ..tally }
+    }
+
     fn account(owners: &[Option<i32>]) -> Account {
         Account {
             claimed: owners.iter().map(Option::is_some).collect(),
@@ -171,10 +180,18 @@ mod tests {
         let good = account(&[Some(1), Some(0), Some(1)]);
         for _ in 0..2 {
             results
-                .add(3, &[tally(5, &[2]), tally(4, &[3, 1])], Some(&good))
+                .add(
+                    3,
+                    &[tally(5, &[2]), lasting(30, tally(4, &[3, 1]))],
+                    Some(&good),
+                )
                 .unwrap();
         }
         assert_eq!((results.n_games, results.double_scores), (2, 0));
+        assert_eq!(
+            results.games.times().map(|times| (times.n, times.max_ns)),
+            Some((2, 30))
+        );
         assert_eq!(
             (results.per_rank[0].guesses, results.per_rank[1].points),
             (10, 4)

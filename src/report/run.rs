@@ -196,6 +196,21 @@ pub(super) fn checks(run: &Findings) -> String {
     let mut line = |name: &str, what: String| {
         let _ = writeln!(text, "  {name:<14} {what}");
     };
+    if let Some(games) = &run.games {
+        let shown = |ns| known(Some(ns));
+        line(
+            "games",
+            format!(
+                "{}: half within {}, 5 % within {}, 95 % within {}, shortest {}, longest {}",
+                games.n,
+                shown(games.p50_ns),
+                shown(games.p5_ns),
+                shown(games.p95_ns),
+                shown(games.min_ns),
+                shown(games.max_ns)
+            ),
+        );
+    }
     if let Some(lockstep) = &run.lockstep {
         line(
             "lockstep",

@@ -50,6 +50,13 @@ pub fn summary(run: &RunSummary) -> String {
             " (sums over the games)"
         },
     );
+    if let Some(games) = &run.game_s {
+        let [min, p5, median, p95, max] = games.all().map(seconds);
+        let _ = writeln!(
+            text,
+            "games: half within {median}, 5 % within {p5}, 95 % within {p95}, shortest {min}, longest {max}"
+        );
+    }
     let _ = write!(
         text,
         "points {}, double scores {}",
@@ -114,6 +121,7 @@ fn ranks(run: &RunSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::GameSeconds;
     use crate::analysis::summaries::run;
 
     #[test]
@@ -130,5 +138,27 @@ all digits claimed after 6.80 s, last rank left after 6.80 s
 points 10, double scores 1, allreduces 17 = guesses + points on every rank
 ";
         assert_eq!(summary(&run(Version::Collective)), expected);
+    }
+
+    #[test]
+    fn several_games_have_their_distribution() {
+        let several = RunSummary {
+            games: 100,
+            game_s: Some(GameSeconds {
+                min: 0.05,
+                p5: 0.0551,
+                median: 0.0655,
+                p95: 0.0912,
+                max: 0.11,
+            }),
+            ..run(Version::Rma)
+        };
+        let line = "games: half within 65.5 ms, 5 % within 55.1 ms, 95 % within 91.2 ms, shortest 50.0 ms, \
+                    longest 110 ms";
+        assert!(
+            summary(&several).lines().any(|own| own == line),
+            "{}",
+            summary(&several)
+        );
     }
 }

@@ -49,6 +49,7 @@ fn family_once(results: &Results, index: usize) -> String {
 pub(super) fn tables(results: &Results) -> Vec<Rows> {
     let tables = [
         times(results),
+        games(results),
         ratios(results),
         lockstep(results),
         troubles(results),
@@ -95,6 +96,42 @@ fn times(results: &Results) -> Rows {
             median(cell.metric("wait_share"), percent),
             median(cell.metric("guesses"), |guesses| format!("{guesses:.0}")),
         ]);
+    }
+    table
+}
+
+/// Single games, where a run has several.
+fn games(results: &Results) -> Rows {
+    let mut table = Rows::new(
+        "time of single games within runs: medians over the runs of what half of a run's games, 5 % and 95 % \
+         took no longer than",
+        3,
+        &[
+            "", "ranks", "version", "games", "shortest", "5 %", "half", "95 %", "longest",
+        ],
+    );
+    let mut family = "";
+    for cell in &results.cells {
+        if cell.metric("game_p50_s").is_none() {
+            continue;
+        }
+        let time = |name: &str| median(cell.metric(name), seconds);
+        table.rows.push(vec![
+            if cell.family == family {
+                String::new()
+            } else {
+                cell.family.clone()
+            },
+            cell.parameters.workload.ranks.to_string(),
+            cell.variant.clone(),
+            cell.parameters.workload.games.to_string(),
+            time("game_min_s"),
+            time("game_p5_s"),
+            time("game_p50_s"),
+            time("game_p95_s"),
+            time("game_max_s"),
+        ]);
+        family = &cell.family;
     }
     table
 }

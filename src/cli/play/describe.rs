@@ -159,6 +159,7 @@ impl Session<'_, '_> {
             progress: None,
             wall_s: seconds(results.wall_ns),
             time_to_complete_s: seconds(results.to_complete_ns),
+            game_s: results.games.times().map(Into::into),
             points_total: per_rank.iter().map(|rank| rank.points).sum(),
             double_scores: results.double_scores,
             rounds: (version == Version::Collective).then(|| per_rank[0].operations),
