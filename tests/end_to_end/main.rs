@@ -1,6 +1,7 @@
 //! The program as a user starts it: under the launcher, from the command line.
 
 mod bad_input;
+mod batch;
 mod counted;
 mod doctor;
 mod experiment;

@@ -1,0 +1,172 @@
+//! `onesided batch` with the real launcher.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::ONESIDED;
+use crate::support::{launcher, scratch, signal, turn};
+
+fn batch(out: &Path, args: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["300", ONESIDED, "batch", "--out"])
+        .arg(out)
+        .arg(format!("--launcher={} -n {{ranks}}", launcher().display()))
+        .args(args.split_whitespace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn results(out: &Path) -> Value {
+    let text = std::fs::read_to_string(out.join("results.json")).expect("results");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn expect_success(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Both versions on two ranks: every number comes from a trace, the versions guess the same digits, and the
+/// price of lockstep is near what theory says of so few rounds.
+#[test]
+fn a_small_batch_is_played_and_measured() {
+    let _turn = turn();
+    let folder = scratch();
+    let out = folder.path().join("a batch");
+    let args = "--ranks 2 --think exp:2ms --digits 20 --games 2 --repeat 3 --claim-with \
+                fetch-and-op,compare-and-swap";
+    let output = batch(&out, args).output().expect("timeout runs");
+    expect_success(&output);
+    let results = results(&out);
+    assert_eq!(
+        (&results["done"], &results["planned"]),
+        (&9.into(), &9.into()),
+        "{results:#}"
+    );
+    for run in results["runs"].as_array().expect("runs") {
+        assert_eq!(
+            (&run["source"], &run["status"]),
+            (&"trace".into(), &"done".into()),
+            "{run:#}"
+        );
+        let metrics = &run["metrics"];
+        let metric = |name: &str| metrics[name].as_f64().unwrap_or(f64::NAN);
+        assert_eq!((metric("ranks"), metric("games")), (2.0, 2.0));
+        assert_eq!(metric("points") - metric("double_scores"), 40.0, "{run:#}");
+        assert!(metric("game_min_s") > 0.0 && metric("game_min_s") <= metric("game_max_s"));
+        assert!(
+            metric("order_violations") == 0.0 || metric("rounds") > 0.0,
+            "{run:#}"
+        );
+        let (price, efficiency) = (
+            metric("price_of_synchronisation"),
+            metric("parallel_efficiency"),
+        );
+        assert!(
+            price >= 1.0 && efficiency > 0.0 && efficiency <= 1.0 / price + 1e-9,
+            "{run:#}"
+        );
+    }
+    for cell in results["cells"].as_array().expect("cells") {
+        let price = cell["metrics"]["price_of_synchronisation"]["median"]
+            .as_f64()
+            .expect("a number");
+        if cell["parameters"]["version"] == "collective" {
+            // Some 75 rounds a game; 1.5 for very many.
+            let theory = cell["theory_with_scores"]["price"]
+                .as_f64()
+                .expect("a number");
+            assert!((price / theory - 1.0).abs() < 0.25, "{price} and {theory}");
+        }
+    }
+    assert_eq!(results["pairs"].as_array().map(Vec::len), Some(2));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("price of lockstep") && text.contains("one-sided, compare-and-swap"),
+        "{text}"
+    );
+
+    // A cell's folder is a run like any other.
+    let run = |cell: &str| out.join("cells").join(cell).join("001/trace");
+    let compared = Command::new(ONESIDED)
+        .arg("compare")
+        .arg(run("2-ranks_20-digits_2-games_think-exp-2ms_rma"))
+        .arg(run("2-ranks_20-digits_2-games_think-exp-2ms_collective"))
+        .output()
+        .expect("the program starts");
+    expect_success(&compared);
+    assert!(String::from_utf8_lossy(&compared.stdout).contains("  games          2: half within"));
+}
+
+/// Ranks have process groups of their own under some launchers: they end all the same, whether the batch is
+/// asked to end, killed, or its job takes too long.
+#[test]
+fn no_rank_outlives_its_batch() {
+    let _turn = turn();
+    let folder = scratch();
+    let out = folder.path().join("out");
+    // A think time of a minute: no run ends by itself.
+    let args = "--ranks 2 --versions rma --think 60s --repeat 1 --time-limit 3s";
+    let start = |name: &str| {
+        let child = batch(&out, args).spawn().expect("timeout runs");
+        let records = out.join("cells/2-ranks_9-digits_think-1m_rma/001/trace/run.json");
+        let since = Instant::now();
+        while ranks(&out) < 2 || !records.exists() {
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "{name}: no ranks were started"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child
+    };
+    let mut killed = start("killed");
+    let process = batch_of(killed.id());
+    signal("KILL", process);
+    killed.wait().expect("own child");
+    assert!(ranks(&out) >= 2, "what is killed can end nobody");
+
+    // The next one ends what it left, and its own job when the time is over.
+    let output = batch(&out, args).output().expect("timeout runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(ranks(&out), 0, "all ranks are gone");
+    assert_eq!(results(&out)["timed_out"], 1);
+}
+
+/// Ranks of a batch's jobs that are there.
+fn ranks(out: &Path) -> usize {
+    let trace = out.join("cells").display().to_string();
+    command_lines()
+        .filter(|(_, line)| line.contains(&trace) && line.contains(&format!("{ONESIDED} play")))
+        .count()
+}
+
+/// The batch that `timeout` started.
+fn batch_of(timeout: u32) -> u32 {
+    let parent = |process: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("PPid:"))?
+            .trim()
+            .to_owned();
+        line.parse::<u32>().ok()
+    };
+    let found = command_lines().find(|&(process, _)| parent(process) == Some(timeout));
+    found.expect("timeout has a child").0
+}
+
+/// All processes with their words, parted by blanks.
+fn command_lines() -> impl Iterator<Item = (u32, String)> {
+    let entries = std::fs::read_dir("/proc").expect("this is Linux");
+    entries.filter_map(|entry| {
+        let process = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
+        Some((process, String::from_utf8_lossy(&line).replace('\0', " ")))
+    })
+}
