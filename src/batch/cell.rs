@@ -67,7 +67,7 @@ pub struct Cell {
 }
 
 /// A duration without blanks, as `play` takes it.
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration {
         Duration::ZERO => "0".into(),
         duration => humantime::format_duration(duration)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cell::{Cell, OneSided, Variant, Workload, folder_name};
+use super::cell::{Cell, OneSided, Variant, Workload, duration, folder_name};
 use super::choice::{ClaimWith, Flag, Guess, Home, Named, Progress, Stragglers, ThinkBy, Version};
 use super::values::{Bad, KEYS, Value, Values};
 use crate::launch::Template;
@@ -46,25 +46,73 @@ impl Plan {
             values,
             canonical: Vec::new(),
         };
-        let ranks = reader.axis("ranks", "2", |text| number(text, 1, 100_000));
-        let versions = reader.axis("versions", "rma,collective", Version::of_name);
-        let digits = reader.axis("digits", "9", |text| number(text, 1, 1_000_000));
-        let games = reader.axis("games", "1", |text| number(text, 1, 1_000_000_000));
-        let think = reader.axis("think", "0", str::parse::<ThinkTime>);
-        let per_rank = reader.axis("think-per-rank", "0", parse_duration);
-        let stragglers = reader.axis("straggler", "none", str::parse::<Stragglers>);
-        let think_by = reader.axis("think-by", "sleep", ThinkBy::of_name);
-        let guesses = reader.axis("guess", "uniform", Guess::of_name);
-        let claim_with = reader.axis("claim-with", "fetch-and-op", ClaimWith::of_name);
-        let homes = reader.axis("home", "rank0", Home::of_name);
-        let skip_known = reader.axis("skip-known", "false", Flag::of_name);
-        let progress = reader.axis("progress", "auto", Progress::of_name);
-        let repeat = reader.one("repeat", Some("10"), |text| number(text, 1, 1_000_000));
-        let seed = reader.one("seed", Some("1"), |text| number(text, 0, u64::MAX));
-        let trace_records = reader.one("trace-records", None, |text| number(text, 1, 1 << 40));
-        let time_limit = reader.one("time-limit", None, time_limit);
-        let launcher = reader.one("launcher", None, Template::new);
-        let out = reader.one("out", None, folder);
+        let ranks = reader.axis(
+            "ranks",
+            "2",
+            |text| number(text, 1, 100_000),
+            u32::to_string,
+        );
+        let versions = reader.axis("versions", "rma,collective", Version::of_name, named);
+        let digits = reader.axis(
+            "digits",
+            "9",
+            |text| number(text, 1, 1_000_000),
+            u32::to_string,
+        );
+        let games = reader.axis(
+            "games",
+            "1",
+            |text| number(text, 1, 1_000_000_000),
+            u64::to_string,
+        );
+        let think = reader.axis(
+            "think",
+            "0",
+            str::parse::<ThinkTime>,
+            |think: &ThinkTime| think.to_string().replace(' ', ""),
+        );
+        let per_rank = reader.axis("think-per-rank", "0", parse_duration, |extra: &Duration| {
+            duration(*extra)
+        });
+        let stragglers = reader.axis(
+            "straggler",
+            "none",
+            str::parse::<Stragglers>,
+            Stragglers::to_string,
+        );
+        let think_by = reader.axis("think-by", "sleep", ThinkBy::of_name, named);
+        let guesses = reader.axis("guess", "uniform", Guess::of_name, named);
+        let claim_with = reader.axis("claim-with", "fetch-and-op", ClaimWith::of_name, named);
+        let homes = reader.axis("home", "rank0", Home::of_name, named);
+        let skip_known = reader.axis("skip-known", "false", Flag::of_name, named);
+        let progress = reader.axis("progress", "auto", Progress::of_name, named);
+        let repeat = reader.one(
+            "repeat",
+            Some("10"),
+            |text| number(text, 1, 1_000_000),
+            u32::to_string,
+        );
+        let seed = reader.one(
+            "seed",
+            Some("1"),
+            |text| number(text, 0, u64::MAX),
+            u64::to_string,
+        );
+        let trace_records = reader.one(
+            "trace-records",
+            None,
+            |text| number(text, 1, 1 << 40),
+            u64::to_string,
+        );
+        let time_limit = reader.one("time-limit", None, time_limit, |limit: &Duration| {
+            duration(*limit)
+        });
+        let launcher = reader.one("launcher", None, Template::new, |launcher: &Template| {
+            launcher.text().into()
+        });
+        let out = reader.one("out", None, folder, |out: &PathBuf| {
+            out.display().to_string()
+        });
 
         reader.stragglers_exist(&ranks, &stragglers);
         let mut variants = Vec::new();
@@ -185,6 +233,17 @@ impl Plan {
     }
 }
 
+fn by_default(text: &str) -> Value {
+    Value {
+        text: text.into(),
+        place: String::new(),
+    }
+}
+
+fn named<T: Named>(value: &T) -> String {
+    value.name().into()
+}
+
 /// All pairs, those of the first of `a` first.
 fn pairs<'a, A, B>(a: &'a [A], b: &'a [B]) -> impl Iterator<Item = (&'a A, &'a B)> {
     a.iter().flat_map(move |a| b.iter().map(move |b| (a, b)))
@@ -230,15 +289,10 @@ impl Reader {
         name: &'static str,
         default: &str,
         parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
     ) -> Vec<T> {
         let given = self.values.by_key.get(name).cloned();
-        let given = given.unwrap_or_else(|| {
-            let value = |text: &str| Value {
-                text: text.into(),
-                place: String::new(),
-            };
-            default.split(',').map(value).collect()
-        });
+        let given = given.unwrap_or_else(|| default.split(',').map(by_default).collect());
         let mut understood = Vec::new();
         for Value { text, place } in &given {
             match parse(text) {
@@ -250,7 +304,7 @@ impl Reader {
                 Err(why) => self.refuse(name, text, place, &why),
             }
         }
-        let texts = given.into_iter().map(|value| value.text).collect();
+        let texts = understood.iter().map(show).collect();
         self.canonical.push((name, texts));
         understood
     }
@@ -261,24 +315,21 @@ impl Reader {
         name: &'static str,
         default: Option<&str>,
         parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
     ) -> Option<T> {
         let given = self
             .values
             .by_key
             .get(name)
-            .and_then(|values| values.first())
-            .cloned();
-        let given = given.or_else(|| {
-            Some(Value {
-                text: default?.into(),
-                place: String::new(),
-            })
-        })?;
-        if !matches!(name, "out" | "time-limit") {
-            self.canonical.push((name, vec![given.text.clone()]));
-        }
+            .and_then(|values| values.first());
+        let given = given.cloned().or_else(|| default.map(by_default))?;
         match parse(&given.text) {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                if !matches!(name, "out" | "time-limit") {
+                    self.canonical.push((name, vec![show(&value)]));
+                }
+                Some(value)
+            }
             Err(why) => {
                 self.refuse(name, &given.text, &given.place, &why);
                 None

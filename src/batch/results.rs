@@ -344,7 +344,8 @@ impl Pair {
     }
 }
 
-/// Writes `results.csv`, `results.json` and `report.html` into the batch's folder, each whole or not at all.
+/// Writes `results.csv`, `results.json`, `report.html` and each of its charts as a file into the batch's
+/// folder, each whole or not at all.
 ///
 /// # Errors
 /// What the system says, with the file's name.
@@ -358,5 +359,8 @@ pub fn write_results(folder: &Path, results: &Results) -> Result<(), String> {
     let mut json = serde_json::to_vec_pretty(results).map_err(|error| error.to_string())?;
     json.push(b'\n');
     write("results.json", &json)?;
+    for (name, chart) in super::report::chart_files(results) {
+        write(&name, chart.as_bytes())?;
+    }
     write("report.html", super::report::html(results).as_bytes())
 }

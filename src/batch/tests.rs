@@ -83,6 +83,14 @@ fn a_file_and_flags_say_the_same() {
 }
 
 #[test]
+fn a_plan_is_the_same_however_it_is_written() {
+    let text = "ranks = [2, 1_000]\nthink = \"1m 30s\"\nthink-per-rank = \"0s\"\nseed = 0x10";
+    let of_file = Plan::new(Values::of_toml("plan.toml", text)).unwrap();
+    let of_flags = plan(&[("ranks", "2 ,1000"), ("think", "90s"), ("seed", "16")]);
+    assert_eq!(of_file.canonical(), of_flags.canonical());
+}
+
+#[test]
 fn flags_replace_what_the_file_says() {
     let mut values = Values::of_toml("plan.toml", EVERYTHING);
     values.flag("ranks", &["8".into()]);

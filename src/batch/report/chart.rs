@@ -25,6 +25,8 @@ pub(super) struct Point {
 
 /// A chart.
 pub(super) struct Chart {
+    /// Its file's name, without the end.
+    pub(super) name: String,
     pub(super) title: String,
     pub(super) x_label: String,
     pub(super) y_label: String,
@@ -75,6 +77,21 @@ fn round_ticks(to: f64) -> Vec<f64> {
 }
 
 impl Chart {
+    /// The chart as a file of its own, in its own colours.
+    pub(super) fn file(&self) -> String {
+        const STYLE: &str = include_str!("chart.css");
+        let head = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\""
+        );
+        let ground = "<rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>";
+        let svg = self.svg().replacen("<svg", &head, 1);
+        svg.replacen(
+            ">\n",
+            &format!(">\n<style>\n{STYLE}</style>\n{ground}\n"),
+            1,
+        )
+    }
+
     /// The chart; empty if no series has a point.
     pub(super) fn svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
@@ -271,6 +288,7 @@ mod tests {
             points,
         };
         let chart = Chart {
+            name: "chart".into(),
             title: "a <b> & \"c\"".into(),
             x_label: "ranks".into(),
             y_label: "efficiency".into(),
@@ -298,6 +316,12 @@ mod tests {
             svg.contains(&format!("y=\"{:.1}\">two<", y + 21.0)),
             "{svg}"
         );
+        let file = chart.file();
+        assert!(
+            file.starts_with("<svg xmlns=") && file.contains("--collective: #cc79a7"),
+            "{file}"
+        );
+        assert_eq!(file.matches("<svg").count(), 1);
         let empty = Chart {
             series: Vec::new(),
             ..chart

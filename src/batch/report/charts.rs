@@ -41,7 +41,8 @@ pub(super) fn charts(results: &Results) -> Vec<Chart> {
     let mut charts: Vec<Chart> = families
         .iter()
         .take(MAX_FAMILIES)
-        .map(|family| efficiency_by_ranks(results, family))
+        .enumerate()
+        .map(|(index, family)| efficiency_by_ranks(results, family, index))
         .collect();
     charts.push(price_by_ranks(results));
     charts.push(price_by_spread(results));
@@ -53,7 +54,8 @@ pub(super) fn charts(results: &Results) -> Vec<Chart> {
     charts
 }
 
-fn efficiency_by_ranks(results: &Results, family: &str) -> Chart {
+fn efficiency_by_ranks(results: &Results, family: &str, index: usize) -> Chart {
+    let number = index + 1;
     let cells = || results.cells.iter().filter(|cell| cell.family == family);
     let mut series = Vec::new();
     for (index, variant) in distinct(cells().map(|cell| cell.variant.as_str()))
@@ -114,6 +116,7 @@ fn efficiency_by_ranks(results: &Results, family: &str) -> Chart {
         theory.name = "1 / H_P, in theory".into();
     }
     Chart {
+        name: format!("efficiency-{number}"),
         title: format!("parallel efficiency: {family}"),
         x_label: "ranks".into(),
         y_label: "thinking / all time".into(),
@@ -188,6 +191,7 @@ fn price_by_ranks(results: &Results) -> Chart {
         });
     }
     Chart {
+        name: "price-by-ranks".into(),
         title: "price of lockstep, by ranks".into(),
         x_label: "ranks".into(),
         y_label: "times longer for the same thinking".into(),
@@ -252,6 +256,7 @@ fn price_by_spread(results: &Results) -> Chart {
         });
     }
     Chart {
+        name: "price-by-spread".into(),
         title: "price of lockstep, by the spread of think times".into(),
         x_label: "standard deviation of think times / their mean".into(),
         y_label: "times longer for the same thinking".into(),

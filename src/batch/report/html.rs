@@ -7,7 +7,7 @@ use super::charts::charts;
 use super::tables::{Rows, tables};
 use super::{LEFT_OUT, verdict};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("chart.css"), include_str!("page.css"));
 
 /// Text that stands for itself in HTML and in its attributes. Characters that no page may have are shown
 /// as U+FFFD.

@@ -12,6 +12,15 @@ pub use text::text;
 use super::results::{Pair, Results};
 use crate::report::significant;
 
+/// Every chart as a file of its own: its name, and what is in it.
+pub(super) fn chart_files(results: &Results) -> Vec<(String, String)> {
+    let charts = charts::charts(results);
+    charts
+        .iter()
+        .map(|chart| (format!("{}.svg", chart.name), chart.file()))
+        .collect()
+}
+
 /// The first sentence: what lockstep cost where most ranks played.
 fn verdict(results: &Results) -> String {
     let ratio = |pair: &&Pair| pair.time_ratio.is_some();
