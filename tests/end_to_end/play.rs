@@ -155,6 +155,15 @@ fn collective_documents_fit_the_schema_and_are_in_lockstep() {
 #[test]
 fn lockstep_scores_digits_twice_and_one_sided_does_not() {
     let collective = play_json(4, "collective --seed 1 --games 3");
+    let game_s = &collective["game_s"];
+    let times = ["min", "p5", "median", "p95", "max"].map(|name| game_s[name].as_f64().unwrap());
+    let wall_s = collective["wall_s"].as_f64().unwrap();
+    assert!(times.is_sorted() && times[0] > 0.0, "{game_s}");
+    // Three games: the shortest, the one between and the longest are all that there are.
+    assert!(
+        ((times[0] + times[2] + times[4]) / wall_s - 1.0).abs() < 0.04,
+        "{game_s} of {wall_s}"
+    );
     assert!(
         collective["double_scores"].as_u64().unwrap() > 0,
         "{collective:#}"

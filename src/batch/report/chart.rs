@@ -37,10 +37,12 @@ pub(super) struct Chart {
     pub(super) series: Vec<Series>,
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 340.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 520.0;
+const RIGHT: f64 = 490.0;
+/// Longest name that has room beside its line, in characters; the point's title has all of it.
+const MAX_NAME: usize = 40;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 288.0;
 
@@ -60,6 +62,13 @@ impl Scale {
             span => (of(value) - of(self.from)) / span,
         };
         self.at.0 + share * (self.at.1 - self.at.0)
+    }
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.into(),
     }
 }
 
@@ -196,7 +205,7 @@ impl Chart {
                 RIGHT + 6.0,
                 RIGHT + 25.0,
                 at + 4.0,
-                escape(&series.name)
+                escape(&shortened(&series.name))
             );
         }
         text

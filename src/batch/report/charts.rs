@@ -163,6 +163,15 @@ fn theory_between<'a>(cells: impl Iterator<Item = &'a CellResults>) -> Vec<Point
 fn price_by_ranks(results: &Results) -> Chart {
     let cells = || in_lockstep(results);
     let names = distinct(cells().map(|cell| (cell.family.as_str(), cell.variant.as_str())));
+    // What all have in common need not be beside each line.
+    let games = distinct(cells().map(|cell| {
+        let workload = &cell.parameters.workload;
+        (workload.digits, workload.games)
+    }));
+    let short = |family: &str| match (games.len(), family.split_once(", digits")) {
+        (1, Some((think, _))) => think.to_owned(),
+        _ => family.to_owned(),
+    };
     let mut series = Vec::new();
     for (index, (family, variant)) in names.into_iter().take(MAX_FAMILIES).enumerate() {
         let own = || cells().filter(|cell| cell.family == family && cell.variant == variant);
@@ -176,8 +185,8 @@ fn price_by_ranks(results: &Results) -> Chart {
         theory.iter_mut().for_each(|point| point.y = 1.0 / point.y);
         series.push(Series {
             name: match variant {
-                "collective" => family.to_owned(),
-                variant => format!("{family}, {variant}"),
+                "collective" => short(family),
+                variant => format!("{}, {variant}", short(family)),
             },
             class: class.clone(),
             is_theory: false,

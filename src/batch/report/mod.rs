@@ -25,10 +25,20 @@ pub(super) fn chart_files(results: &Results) -> Vec<(String, String)> {
 fn verdict(results: &Results) -> String {
     let ratio = |pair: &&Pair| pair.time_ratio.is_some();
     let pairs = results.pairs.iter().filter(ratio);
-    let Some(pair) = pairs.max_by_key(|pair| {
-        let cell = results.cell(&pair.one_sided);
-        cell.map_or(0, |cell| cell.parameters.workload.ranks)
-    }) else {
+    // Of those with most ranks, where the difference is largest.
+    let most = pairs.max_by(|a, b| {
+        let key = |pair: &Pair| {
+            let cell = results.cell(&pair.one_sided);
+            let ranks = cell.map_or(0, |cell| cell.parameters.workload.ranks);
+            (
+                ranks,
+                pair.time_ratio.map_or(0.0, |ratio| ratio.median.ln().abs()),
+            )
+        };
+        let (a, b) = (key(a), key(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    let Some(pair) = most else {
         return format!("{} of {} runs are played.", results.done, results.planned);
     };
     let (Some(cell), Some(ratio)) = (results.cell(&pair.one_sided), &pair.time_ratio) else {
