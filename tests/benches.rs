@@ -3,8 +3,6 @@
 
 #[path = "../bench/throughput/calibrate.rs"]
 mod calibrate;
-#[path = "../bench/support/chart.rs"]
-mod chart;
 #[path = "../bench/throughput/chart_of.rs"]
 mod chart_of;
 #[path = "../bench/throughput/contender.rs"]

@@ -1,8 +1,8 @@
 //! The charts of growth.
 
 use crate::Cell;
-use crate::chart::{Axis, Chart, ChartError, Emphasis, Scale, Series};
 use crate::way::Way;
+use onesided::report::svg::{Axis, Chart, ChartError, Emphasis, Scale, Series};
 
 /// Items of the chart by ranks.
 const BY_RANKS_ITEMS: usize = 10_000;

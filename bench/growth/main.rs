@@ -7,8 +7,6 @@
 //! number of operations is seen.
 #![allow(dead_code, reason = "other benchmarks use the rest of what they share")]
 
-#[path = "../support/chart.rs"]
-mod chart;
 mod charts;
 mod job;
 #[path = "../support/samples.rs"]

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use onesided::analysis::Spread;
-
-use super::chart::{Axis, Chart, Emphasis, Scale, Series};
+use onesided::report::svg::{Axis, Chart, Emphasis, Scale, Series};
 
 /// A contender, and whether it is one of our one-sided ways.
 type Name = (String, bool);

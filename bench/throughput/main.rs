@@ -15,8 +15,6 @@
 )]
 
 mod calibrate;
-#[path = "../support/chart.rs"]
-mod chart;
 mod chart_of;
 mod contender;
 mod contest;

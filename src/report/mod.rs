@@ -7,6 +7,7 @@ pub mod export;
 mod matrix;
 mod run;
 mod summary;
+pub mod svg;
 mod table;
 mod verdict;
 

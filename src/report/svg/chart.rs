@@ -5,9 +5,13 @@
 
 use std::fmt::Write;
 
+use super::ticks::{linear_ticks, log_ticks, short};
+use super::{escaped, line, text};
+
 /// How values become places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
+    /// Evenly.
     Linear,
     /// By their logarithm: values must be above 0.
     Log,
@@ -16,7 +20,9 @@ pub enum Scale {
 /// An axis. The label names the unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
+    /// What it shows, and in which unit.
     pub label: String,
+    /// How values become places.
     pub scale: Scale,
     /// Where the ticks are; round numbers, if empty.
     pub ticks: Vec<f64>,
@@ -34,17 +40,24 @@ pub enum Emphasis {
 /// A line through points, in ascending order of x.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
+    /// Its name.
     pub name: String,
+    /// Its points.
     pub points: Vec<(f64, f64)>,
+    /// What it stands out as.
     pub emphasis: Emphasis,
 }
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
+    /// Its title.
     pub title: String,
+    /// The axis below.
     pub x: Axis,
+    /// The axis on the left.
     pub y: Axis,
+    /// Its lines.
     pub series: Vec<Series>,
     /// A horizontal line, and what it stands for.
     pub target: Option<(f64, String)>,
@@ -53,12 +66,21 @@ pub struct Chart {
 /// Why a chart cannot be drawn.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ChartError {
+    /// There is no point.
     #[error("there is no point to draw")]
     Empty,
+    /// A value is not finite, or not above 0 on a logarithmic axis.
     #[error("{series}: {value} has no place on this axis")]
-    NoPlace { series: String, value: f64 },
+    NoPlace {
+        /// The name of the line.
+        series: String,
+        /// The value.
+        value: f64,
+    },
 }
 
+/// A linear axis has about so many ticks.
+const N_TICKS: f64 = 8.0;
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 440.0;
 const LEFT: f64 = 72.0;
@@ -207,57 +229,10 @@ impl<'a> Placed<'a> {
             return self.axis.ticks.clone();
         }
         match self.axis.scale {
-            Scale::Linear => linear_ticks(self.low, self.high),
+            Scale::Linear => linear_ticks(self.low, self.high, N_TICKS),
             Scale::Log => log_ticks(self.low, self.high),
         }
     }
-}
-
-/// At most ten multiples of 1, 2 or 5 times a power of ten.
-fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 8.0;
-    let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .map(|factor| factor * power)
-        .into_iter()
-        .find(|&step| step >= rough)
-        .unwrap_or(10.0 * power);
-    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
-    (first..=last).map(|i| i as f64 * step).collect()
-}
-
-/// Powers of ten, and where there are fewer than three of them 2 and 5 times those as well.
-fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
-    let within = |factors: &[f64]| -> Vec<f64> {
-        let all = powers
-            .clone()
-            .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
-        all.filter(|tick| (low..=high).contains(tick)).collect()
-    };
-    match within(&[1.0]) {
-        decades if decades.len() >= 3 => decades,
-        _ => within(&[1.0, 2.0, 5.0]),
-    }
-}
-
-/// A number as short as can be: 250, 20 k, 1.5 M, 3 G; small ones by their power of ten.
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    let (factor, suffix) = match size {
-        1e9.. => (1e9, " G"),
-        1e6.. => (1e6, " M"),
-        1e4.. => (1e3, " k"),
-        _ => (1.0, ""),
-    };
-    if size != 0.0 && size < 1e-3 {
-        return format!("{value:e}");
-    }
-    let digits = format!("{:.3}", value / factor);
-    format!(
-        "{}{suffix}",
-        digits.trim_end_matches('0').trim_end_matches('.')
-    )
 }
 
 /// Places at least `gap` apart, in the order of `wanted` (ascending) and near it, none beyond `limit` if
@@ -356,29 +331,6 @@ fn draw_series(svg: &mut String, index: usize, series: &Series, x: &Placed<'_>, 
             "<circle class=\"s{index}\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"3.4\"/>"
         );
     }
-}
-
-fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), class: &str) {
-    let ((x1, y1), (x2, y2)) = (from, to);
-    let _ = writeln!(
-        svg,
-        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
-    );
-}
-
-fn text(svg: &mut String, at: (f64, f64), class: &str, text: &str) {
-    let (x, y) = at;
-    let _ = writeln!(
-        svg,
-        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
-        escaped(text)
-    );
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -483,17 +435,5 @@ mod tests {
             assert!(chart(&[&[(1.0, bad)]], Scale::Log).svg().is_err(), "{bad}");
         }
         assert!(chart(&[&[(1.0, 0.0)]], Scale::Linear).svg().is_ok());
-    }
-
-    #[test]
-    fn ticks_are_round_numbers() {
-        assert_eq!(linear_ticks(0.0, 8.4), [0.0, 2.0, 4.0, 6.0, 8.0]);
-        assert_eq!(log_ticks(8.0, 2e4), [10.0, 100.0, 1000.0, 1e4]);
-        assert_eq!(log_ticks(1.5, 60.0), [2.0, 5.0, 10.0, 20.0, 50.0]);
-        let numbers = [0.0, 2.5, 1000.0, 20_000.0, 1e6, 3.5e9, 1e-5];
-        assert_eq!(
-            numbers.map(short),
-            ["0", "2.5", "1000", "20 k", "1 M", "3.5 G", "1e-5"]
-        );
     }
 }
