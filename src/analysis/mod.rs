@@ -41,7 +41,7 @@ pub use metrics::{METRICS, Metric, RANK_METRICS, RankMetric, metric};
 pub use order::{Method, Order, OrderCheck, OrderViolation, Witness};
 pub use rank::Stream;
 pub use rounds::{Arrival, Blame, RankWait, Rounds};
-pub use source::{of_log, of_summary, read_run};
+pub use source::{of_log, of_summary, read_run, read_run_watched};
 pub use statistics::{RankTest, Spread, rank_test};
 #[cfg(test)]
 pub(crate) use summary::tests as summaries;

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::analyse::analyse_trace;
+use super::analyse::watch_trace;
 use super::findings::{DoubleScore, Findings, Lockstep, RankFindings, Setup, Source};
 use super::log::GameLog;
 use super::summary::RunSummary;
-use crate::trace::{ProgressInfo, Version, read_up_to};
+use super::watch::Watch;
+use crate::trace::{ProgressInfo, RunInfo, Trace, Version, read_up_to};
 
 /// Largest document or log that is read.
 const MAX_FILE_BYTES: u64 = 1 << 28;
@@ -18,14 +19,30 @@ const MAX_FILE_BYTES: u64 = 1 << 28;
 /// # Errors
 /// Why nothing can be said of it, in one line for the user.
 pub fn read_run(path: &Path) -> Result<Findings, String> {
-    // Reasons quote what they are about, whatever is in it.
-    read(path).map_err(|why| why.replace(char::is_control, " "))
+    let (findings, _) = read_run_watched(path, |_| ())?;
+    Ok(findings)
 }
 
-fn read(path: &Path) -> Result<Findings, String> {
-    if path.is_dir() {
-        return analyse_trace(path);
+/// [`read_run`], while what `watch` makes for the run looks on. It is `None` where a run has no records.
+///
+/// # Errors
+/// As [`read_run`].
+pub fn read_run_watched<W: Watch>(
+    path: &Path,
+    watch: impl FnOnce(&RunInfo) -> W,
+) -> Result<(Findings, Option<W>), String> {
+    // Reasons quote what they are about, whatever is in it.
+    let in_one_line = |why: String| why.replace(char::is_control, " ");
+    if !path.is_dir() {
+        return Ok((read_file(path).map_err(in_one_line)?, None));
     }
+    let trace = Trace::open(path).map_err(in_one_line)?;
+    let mut watch = watch(&trace.run);
+    let findings = watch_trace(&trace, path, &mut watch);
+    Ok((findings, Some(watch)))
+}
+
+fn read_file(path: &Path) -> Result<Findings, String> {
     let bytes = read_up_to(MAX_FILE_BYTES, path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     let mut findings = match text.trim_start().starts_with('{') {

@@ -61,6 +61,7 @@ pub struct Timeline {
     ranks_per_lane: u32,
     n_lanes: usize,
     n_bins: usize,
+    /// A power of two.
     bin_ns: u64,
     origin_ns: u64,
     /// Of the last record, since the origin.
@@ -119,8 +120,20 @@ impl Timeline {
         assert!(lane < self.n_lanes, "lane {lane} of {}", self.n_lanes);
         let mut columns = vec![Shares::default(); n_columns];
         let bins = &self.bins[lane * self.n_bins..][..self.n_bins];
+        // What is short lies in one piece, and does not seem to lie in two: a bin that is much shorter
+        // than a piece goes to the one that holds its middle.
+        let in_all_pieces_ns = u128::from(self.bin_ns) * n_columns as u128;
+        let is_short = 16 * in_all_pieces_ns <= u128::from(span_ns);
         for (index, bin) in bins.iter().enumerate() {
-            if *bin != Shares::default() {
+            if *bin == Shares::default() {
+                continue;
+            }
+            if is_short {
+                let middle_ns = index as u64 * self.bin_ns + self.bin_ns / 2;
+                let column = &mut columns[column_of(middle_ns, n_columns, span_ns)];
+                let cells = column.iter_mut().zip(bin);
+                cells.for_each(|(cell, ns)| *cell += ns);
+            } else {
                 for (column, part) in self.parts(index, n_columns, span_ns) {
                     let cells = columns[column].iter_mut().zip(bin);
                     cells.for_each(|(cell, &ns)| *cell += part.of(ns));
@@ -196,24 +209,29 @@ impl Timeline {
         })
     }
 
+    fn bin_of(&self, ns: u64) -> usize {
+        // A division would take much of the time that a record takes.
+        (ns >> self.bin_ns.trailing_zeros()) as usize
+    }
+
     /// Adds `ns` from `begin_ns` on, since the origin, to a lane.
     fn add(&mut self, lane: usize, state: State, begin_ns: u64, ns: u64) {
         let end_ns = begin_ns.saturating_add(ns);
-        let bins = &mut self.bins[lane * self.n_bins..][..self.n_bins];
+        let lane = lane * self.n_bins;
         let mut from_ns = begin_ns;
         while from_ns < end_ns {
-            let index = (from_ns / self.bin_ns) as usize;
-            let to_ns = (from_ns - from_ns % self.bin_ns)
+            let index = self.bin_of(from_ns);
+            let to_ns = (from_ns & !(self.bin_ns - 1))
                 .saturating_add(self.bin_ns)
                 .min(end_ns);
-            bins[index][state as usize] += to_ns - from_ns;
+            self.bins[lane + index][state as usize] += to_ns - from_ns;
             from_ns = to_ns;
         }
     }
 
     /// Makes bins twice as long until `ns` lies within them.
     fn make_room(&mut self, ns: u64) {
-        while ns / self.bin_ns >= self.n_bins as u64 {
+        while self.bin_of(ns) >= self.n_bins {
             let half = self.n_bins / 2;
             for lane in self.bins.chunks_exact_mut(self.n_bins) {
                 for index in 0..half {
@@ -271,7 +289,7 @@ impl Watch for Timeline {
             self.add(lane, state, from_ns, ns);
             from_ns += ns;
         }
-        let bin = (end_ns / self.bin_ns) as usize;
+        let bin = self.bin_of(end_ns);
         self.claimed[bin] += u32::from(watched.claimed);
         if let Some(rank) = watched.waited_for.filter(|_| watched.wait_ns > 0) {
             self.last[bin] = Some(rank);

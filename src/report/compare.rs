@@ -11,11 +11,15 @@ use crate::analysis::{Efficiency, Findings, Group, Row, Waterfall, group_rows as
 /// What a question mark in a table stands for.
 const UNKNOWN: &str = "\n? is unknown: the source does not tell it\n";
 
-/// One or two runs: the verdict, then what it rests on.
-pub fn compare(runs: &[Findings]) -> String {
+/// One or two runs: the verdict, their timelines as [drawn](super::timelines) (or nothing), then what the
+/// verdict rests on.
+pub fn compare(runs: &[Findings], timelines: &str) -> String {
     let mut text = verdict(runs) + "\n\n";
     for run in runs {
         let _ = writeln!(text, "{}", setup(run));
+    }
+    if !timelines.is_empty() {
+        let _ = write!(text, "\n{timelines}");
     }
     for run in runs {
         let _ = write!(text, "\n{}\n{}", run.label, ranks(run));

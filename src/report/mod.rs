@@ -9,6 +9,7 @@ mod run;
 mod summary;
 pub mod svg;
 mod table;
+mod timeline;
 mod verdict;
 
 pub use compare::{compare, compare_groups};
@@ -17,6 +18,7 @@ pub use doctor::{doctor, doctor_finding};
 pub use matrix::doctor_matrix;
 pub use summary::summary;
 pub(crate) use table::Table;
+pub use timeline::{Drawn, Ink, Paper, timeline_of, timelines};
 pub use verdict::{verdict, verdict_on_groups};
 
 /// Seconds with three significant digits and a unit that suits them: `412 ms`, `6.84 s`.

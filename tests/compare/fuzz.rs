@@ -185,8 +185,8 @@ fn read_and_report(path: &Path) -> Result<(), TestCaseError> {
         Ok(run) => {
             prop_assert!(adds_up(&run) && are_shares(&run), "{run:?}");
             let runs = [run.clone(), run];
-            report::compare(&runs[..1]);
-            report::compare(&runs);
+            report::compare(&runs[..1], "");
+            report::compare(&runs, "");
             report::csv([("run", &runs[0])]);
             prop_assert_eq!(differences(&runs[0], &runs[1]), Vec::<String>::new());
             Waterfall::new(&runs[0], &runs[1]);

@@ -19,7 +19,7 @@ fn read(run: &Synthetic) -> Result<Findings, String> {
 
 fn say_all(run: &Findings) {
     let runs = [run.clone(), run.clone()];
-    report::compare(&runs);
+    report::compare(&runs, "");
     Waterfall::new(&runs[0], &runs[1]);
     METRICS.iter().for_each(|metric| {
         metric.of(run);

@@ -9,6 +9,7 @@ mod golden;
 mod hostile;
 #[cfg(all(target_os = "linux", not(feature = "mpi")))]
 mod memory;
+mod pictures;
 mod refused;
 #[path = "../support/synthetic.rs"]
 mod synthetic;

@@ -1,14 +1,18 @@
 //! `onesided compare RUN [RUN…]`.
 
 mod condition;
+mod pictures;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use condition::{Condition, fail_if, names_in_words};
-use onesided::analysis::{Findings, Group, Row, Waterfall, differences, group_rows, read_run};
+use onesided::analysis::{
+    Findings, Group, Row, Timeline, Waterfall, differences, group_rows, read_run,
+};
 use onesided::report;
+use pictures::Pictures;
 use serde::Serialize;
 
 use super::{Failure, print, print_json};
@@ -35,6 +39,8 @@ pub(super) struct Compare {
     /// or 'collective.wall_s / rma.wall_s < 2'; `compare --fail-if help` lists the names
     #[arg(long, value_name = "EXPR")]
     fail_if: Vec<Condition>,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,7 +91,8 @@ struct Document<'a> {
 
 /// What is compared: one or two runs, or groups of repetitions.
 enum Compared {
-    Runs(Vec<Findings>),
+    /// With the timelines that are drawn.
+    Runs(Vec<Findings>, Vec<Option<Timeline>>),
     Groups(Vec<Group>),
 }
 
@@ -97,9 +104,13 @@ impl Compare {
         if self.runs.is_empty() && self.group.is_empty() {
             return Err(Failure::Usage("name at least one run to compare".into()));
         }
+        self.pictures.check(self.runs.len())?;
         let compared = self.read()?;
+        if let Compared::Runs(runs, timelines) = &compared {
+            self.pictures.write(runs, timelines)?;
+        }
         match self.format {
-            CompareFormat::Text => print(&compared.text())?,
+            CompareFormat::Text => print(&compared.text(&self.pictures))?,
             CompareFormat::Json => print_json(&compared.document())?,
             CompareFormat::Csv => print(&compared.csv())?,
         }
@@ -111,13 +122,21 @@ impl Compare {
             return read_groups(&self.group).map(Compared::Groups);
         }
         let mut runs = Vec::new();
-        for path in &self.runs {
-            runs.push(read(path)?);
-        }
-        if runs.len() <= 2 {
+        if self.runs.len() <= 2 {
+            let as_text = self.format == CompareFormat::Text;
+            let mut timelines = Vec::new();
+            for path in &self.runs {
+                let pictured = self.pictures.read(path, as_text);
+                let (run, timeline) = pictured.map_err(|why| cannot_read(path, why))?;
+                runs.push(run);
+                timelines.push(timeline);
+            }
             tell_apart(&mut runs);
             same_game(&runs)?;
-            return Ok(Compared::Runs(runs));
+            return Ok(Compared::Runs(runs, timelines));
+        }
+        for path in &self.runs {
+            runs.push(read(path)?);
         }
         let mut groups: Vec<Group> = Vec::new();
         for run in runs {
@@ -135,7 +154,11 @@ impl Compare {
 }
 
 fn read(path: &Path) -> Result<Findings, Failure> {
-    read_run(path).map_err(|why| Failure::Usage(format!("cannot read {}: {why}", path.display())))
+    read_run(path).map_err(|why| cannot_read(path, why))
+}
+
+fn cannot_read(path: &Path, why: String) -> Failure {
+    Failure::Usage(format!("cannot read {}: {why}", path.display()))
 }
 
 fn read_groups(patterns: &[NamedPattern]) -> Result<Vec<Group>, Failure> {
@@ -206,16 +229,18 @@ fn same_game<'a>(runs: impl IntoIterator<Item = &'a Findings>) -> Result<(), Fai
 }
 
 impl Compared {
-    fn text(&self) -> String {
+    fn text(&self, pictures: &Pictures) -> String {
         match self {
-            Compared::Runs(runs) => report::compare(runs),
+            Compared::Runs(runs, timelines) => {
+                report::compare(runs, &pictures.text(runs, timelines))
+            }
             Compared::Groups(groups) => report::compare_groups(groups),
         }
     }
 
     fn document(&self) -> Document<'_> {
         match self {
-            Compared::Runs(runs) => Document {
+            Compared::Runs(runs, _) => Document {
                 format: COMPARE_FORMAT,
                 verdict: report::verdict(runs),
                 runs,
@@ -244,7 +269,7 @@ impl Compared {
     /// All runs, each with what it is called.
     fn runs<'a>(&'a self) -> Vec<(&'a str, &'a Findings)> {
         match self {
-            Compared::Runs(runs) => runs.iter().map(|run| (run.label.as_str(), run)).collect(),
+            Compared::Runs(runs, _) => runs.iter().map(|run| (run.label.as_str(), run)).collect(),
             Compared::Groups(groups) => {
                 let of_group =
                     |group: &'a Group| group.runs.iter().map(|run| (group.name.as_str(), run));

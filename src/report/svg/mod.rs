@@ -2,11 +2,14 @@
 
 mod chart;
 mod ticks;
+mod timeline;
 
 use std::fmt::Write;
 
 pub use chart::{Axis, Chart, ChartError, Emphasis, Scale, Series};
+pub(in crate::report) use ticks::linear_ticks;
 pub use ticks::short;
+pub use timeline::timelines;
 
 fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), class: &str) {
     let ((x1, y1), (x2, y2)) = (from, to);
