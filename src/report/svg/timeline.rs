@@ -14,8 +14,8 @@ const MIN_COLUMNS: usize = 215;
 /// Columns of all lanes together.
 const MAX_CELLS: usize = 28_000;
 
-const WIDTH: f64 = 960.0;
-const LEFT: f64 = 84.0;
+const WIDTH: f64 = 976.0;
+const LEFT: f64 = 100.0;
 const RIGHT: f64 = LEFT + MAX_COLUMNS as f64;
 const HEAD: f64 = 44.0;
 /// Above a run's lanes: its name, then a strip of the digits claimed.
@@ -221,7 +221,8 @@ impl Picture {
         let mut column = 0;
         for of_one in last[..n_columns].chunk_by(|a, b| a == b) {
             let from = place(column as f64 / self.columns.n as f64);
-            let width = of_one.len() as f64 * self.x_scale();
+            // A gap, so that neighbours of one shade are told apart.
+            let width = (of_one.len() as f64 * self.x_scale() - 0.5).max(0.5);
             column += of_one.len();
             let Some(rank) = of_one[0] else {
                 continue;

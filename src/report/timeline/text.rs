@@ -67,13 +67,14 @@ pub fn timelines(runs: &[Drawn<'_>], paper: Paper) -> String {
         label_width,
         columns: Columns::over(runs, n_columns),
         seen: Vec::new(),
+        with_last: false,
         text: String::new(),
     };
     for drawn in runs {
         picture.run(drawn);
     }
     picture.axis();
-    picture.legend(runs.iter().any(|drawn| drawn.last_to_come(any).is_some()));
+    picture.legend();
     picture.text
 }
 
@@ -95,6 +96,8 @@ struct Picture {
     columns: Columns,
     /// What the legend must explain: in colours the states, else each kind of cell.
     seen: Vec<(Option<State>, Option<State>)>,
+    /// Whether it must explain who was last.
+    with_last: bool,
     text: String,
 }
 
@@ -132,6 +135,7 @@ impl Picture {
             };
             let signs: String = last[..n_columns].iter().map(sign).collect();
             self.line(LAST, &signs);
+            self.with_last = true;
         }
         self.text.push('\n');
     }
@@ -187,6 +191,8 @@ impl Picture {
         // A cell's mark of thinking is for colours alone.
         let what = match what {
             (most, Some(State::Thinking)) => (most, None),
+            // One character for both.
+            (Some(State::Other), mark @ Some(_)) => (None, mark),
             what => what,
         };
         if !self.seen.contains(&what) {
@@ -221,7 +227,7 @@ impl Picture {
     }
 
     /// What the characters mean that are in the picture, and no others.
-    fn legend(&mut self, with_last: bool) {
+    fn legend(&mut self) {
         let column_s = self.columns.span_ns as f64 / self.columns.n as f64 / 1e9;
         let mut entries = vec![format!("a column is {}", seconds(column_s))];
         let mut seen = std::mem::take(&mut self.seen);
@@ -233,7 +239,7 @@ impl Picture {
             entries.push("part of a cell: its share, an eighth at least".into());
         }
         entries.push(format!("{CLAIMED}: digits, + for more than 9"));
-        if with_last {
+        if self.with_last {
             entries.push(format!("{LAST}: whom the others waited for"));
         }
         let mut line = String::new();
