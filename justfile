@@ -121,8 +121,9 @@ ci:
     #!/usr/bin/env bash
     set -euo pipefail
     just lint
-    # Nothing is skipped: the readers of exports are there too.
+    # Nothing is skipped: the readers of exports are there too, and a Slurm of our own.
     exports=$(.ci/readers env); eval "$exports"
+    exports=$(.ci/slurm env); eval "$exports"
     export ONESIDED_SKIP=forbidden
     just without-mpi
     just mpi=openmpi4 test

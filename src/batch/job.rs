@@ -19,6 +19,10 @@ use crate::launch::{Template, end, end_all_marked, in_own_group, status_in_words
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long after a run failed a signal may come that explains it, where a job of Slurm's is around: when
+/// the job is cancelled, `srun` hears of it from the controller, and before the node tells the script.
+const SLURM_GRACE: Duration = Duration::from_secs(5);
+
 /// Most that is kept of what a run said that went wrong.
 const MAX_LINES: usize = 20;
 const MAX_BYTES: usize = 4_000;
@@ -34,6 +38,22 @@ pub struct Jobs {
     pub id: String,
     /// Room for records a rank; `None` leaves it to the program.
     pub trace_records: Option<u64>,
+}
+
+/// Whether a run may have failed because all is to end, and not by itself.
+fn was_interrupted(goes_on: &mut impl FnMut() -> bool) -> bool {
+    let grace = match std::env::var_os("SLURM_JOB_ID") {
+        Some(_) => SLURM_GRACE,
+        None => Duration::ZERO,
+    };
+    let start = Instant::now();
+    while goes_on() {
+        if start.elapsed() >= grace {
+            return false;
+        }
+        std::thread::sleep(LOOK);
+    }
+    true
 }
 
 /// How a run came to its end.
@@ -118,6 +138,10 @@ impl Jobs {
             }
         };
         entry.took_s = start.elapsed().as_secs_f64();
+        let failed = matches!(&ended, End::Ended(status) if !status.success());
+        if failed && was_interrupted(&mut goes_on) {
+            return Ok(None);
+        }
         match ended {
             End::Interrupted => return Ok(None),
             End::Late => {

@@ -10,6 +10,7 @@
 //! | `folder`, `journal` | what has been played, so that a batch that was stopped goes on |
 //! | `job` | one run |
 //! | `theory` | what lockstep should cost |
+//! | `slurm` | the job script that plays it on a cluster |
 //! | `results`, `report` | what all runs say together |
 
 mod cell;
@@ -22,6 +23,7 @@ mod plan;
 mod report;
 mod results;
 mod schedule;
+mod slurm;
 #[cfg(test)]
 mod tests;
 mod theory;
@@ -37,5 +39,6 @@ pub use plan::{Plan, of_canonical};
 pub use report::{html, text};
 pub use results::{BATCH_FORMAT, BATCH_SCHEMA, Results, write_results};
 pub use schedule::Run;
+pub use slurm::{JobScript, srun_of};
 pub use theory::{Theory, harmonic};
 pub use values::{Bad, KEYS, Key, Values};

@@ -14,7 +14,7 @@ pub(super) struct PlanArgs {
     /// A plan: TOML with a key for each of the options here, such as ranks = [2, 4, 8]. Flags replace what
     /// it says
     #[arg(value_name = "PLAN.toml")]
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     /// Numbers of ranks [default: 2]
     #[arg(long, value_name = "N,…", allow_hyphen_values = true)]
     ranks: Vec<String>,
@@ -105,7 +105,8 @@ impl PlanArgs {
         })
     }
 
-    fn flags(&self) -> [(&'static str, Vec<String>); 19] {
+    /// Flags that were given, each with its texts.
+    pub(super) fn flags(&self) -> [(&'static str, Vec<String>); 19] {
         let one = |text: &Option<String>| text.iter().cloned().collect();
         [
             ("ranks", self.ranks.clone()),

@@ -3,6 +3,7 @@
 mod args;
 mod progress;
 mod run;
+mod slurm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +25,10 @@ pub(super) struct Batch {
     /// Say which runs there would be, by what commands, and about how long they would take; run nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print a job script for Slurm's sbatch, and run nothing: it plays the batch in the job's allocation, with
+    /// srun, and says what to change
+    #[arg(long, conflicts_with = "dry_run")]
+    slurm: bool,
     /// The program that plays, as the ranks' hosts know it [default: this one]
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
@@ -56,6 +61,11 @@ impl Batch {
 
     fn play(&self) -> Result<ExitCode, Failure> {
         let plan = self.plan.read()?;
+        if self.slurm {
+            let program = run::program(self.program.as_deref(), false)?;
+            slurm::print_script(&self.plan, &plan, &program)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let launcher = run::launcher(&plan)?;
         let program = run::program(self.program.as_deref(), self.dry_run)?;
         match self.dry_run {
