@@ -68,8 +68,8 @@ pub struct Timeline {
     end_ns: u64,
     /// Lane by lane.
     bins: Vec<Shares>,
-    /// The rank that was waited for, of the last record in each bin that waited.
-    last: Vec<Option<u32>>,
+    /// Of the record in each bin that waited longest, how long it did, and for which rank.
+    longest: Vec<(u64, Option<u32>)>,
     /// How many digits were claimed in each bin.
     claimed: Vec<u32>,
 }
@@ -91,7 +91,7 @@ impl Timeline {
             origin_ns: 0,
             end_ns: 0,
             bins: vec![Shares::default(); n_lanes * n_bins],
-            last: vec![None; n_bins],
+            longest: vec![(0, None); n_bins],
             claimed: vec![0; n_bins],
         }
     }
@@ -143,17 +143,18 @@ impl Timeline {
         columns
     }
 
-    /// Who was the last to be waited for in each of `n_columns` equal pieces of `span_ns`.
-    pub fn last_waited_for(&self, n_columns: usize, span_ns: u64) -> Vec<Option<u32>> {
-        let mut columns = vec![None; n_columns];
-        for (index, &last) in self.last.iter().enumerate() {
-            if last.is_some() {
+    /// Who was waited for in each of `n_columns` equal pieces of `span_ns`, by the record that waited longest
+    /// of those that end there.
+    pub fn waited_for(&self, n_columns: usize, span_ns: u64) -> Vec<Option<u32>> {
+        let mut columns = vec![(0, None); n_columns];
+        for (index, &longest) in self.longest.iter().enumerate() {
+            if longest.1.is_some() {
                 for (column, _) in self.parts(index, n_columns, span_ns) {
-                    columns[column] = last;
+                    columns[column] = columns[column].max(longest);
                 }
             }
         }
-        columns
+        columns.into_iter().map(|(_, rank)| rank).collect()
     }
 
     /// How many digits were claimed up to the end of each of `n_columns` equal pieces of `span_ns`, over
@@ -243,10 +244,10 @@ impl Timeline {
                 lane[half..].fill(Shares::default());
             }
             for index in 0..half {
-                self.last[index] = self.last[2 * index + 1].or(self.last[2 * index]);
+                self.longest[index] = self.longest[2 * index].max(self.longest[2 * index + 1]);
                 self.claimed[index] = self.claimed[2 * index] + self.claimed[2 * index + 1];
             }
-            self.last[half..].fill(None);
+            self.longest[half..].fill((0, None));
             self.claimed[half..].fill(0);
             self.bin_ns *= 2;
         }
@@ -305,8 +306,8 @@ impl Watch for Timeline {
         if watched.claimed {
             self.claimed[bin] += 1;
         }
-        if let Some(rank) = watched.waited_for.filter(|_| watched.wait_ns > 0) {
-            self.last[bin] = Some(rank);
+        if watched.wait_ns > self.longest[bin].0 {
+            self.longest[bin] = (watched.wait_ns, watched.waited_for);
         }
     }
 }
@@ -361,8 +362,23 @@ mod tests {
         // Five nanoseconds of a hundred are there.
         assert_eq!(timeline.columns(0, 5, 100)[4][waiting], 5);
         let nobody = [None, None];
-        assert_eq!(timeline.last_waited_for(3, 99)[..2], [None, Some(7)]);
-        assert_eq!(timeline.last_waited_for(3, 1_000_000)[1..], nobody);
+        assert_eq!(timeline.waited_for(3, 99)[..2], [None, Some(7)]);
+        assert_eq!(timeline.waited_for(3, 1_000_000)[1..], nobody);
+    }
+
+    /// As where a rank scores: all think, and then there is a round in which nobody does.
+    #[test]
+    fn a_short_wait_after_a_long_one_does_not_hide_it() {
+        let mut timeline = timeline(1, 1);
+        timeline.record(&watched(0, (0, 1_500_000), 900_000));
+        let short = Watched {
+            waited_for: Some(3),
+            ..watched(0, (1_500_000, 1_500_020), 10)
+        };
+        timeline.record(&short);
+        timeline.record(&watched(0, (1_500_020, 9_000_000), 0));
+        let waited_for = timeline.waited_for(9, timeline.span_ns());
+        assert_eq!(waited_for[..3], [None, Some(7), None]);
     }
 
     #[test]

@@ -77,12 +77,13 @@ impl Drawn<'_> {
     }
 
     /// For each column the rank for which others wait in it: the last to come to the next allreduce that
-    /// ends. `None` for versions without allreduces.
+    /// ends; of several that end in a column, to the one in which others waited longest. `None` for versions
+    /// without allreduces.
     pub(super) fn last_to_come(&self, scale: Columns) -> Option<Vec<Option<u32>>> {
         if self.run.setup.version != Some(Version::Collective) {
             return None;
         }
-        let mut columns = self.timeline.last_waited_for(scale.n, scale.span_ns);
+        let mut columns = self.timeline.waited_for(scale.n, scale.span_ns);
         let mut next = None;
         for column in columns.iter_mut().rev() {
             next = column.or(next);
