@@ -27,9 +27,9 @@ demo: build
         echo "mpirun -n 4 onesided play $version $think --trace $runs/$version --overwrite"
         timeout 60 "$MPIEXEC" -n 4 "$onesided" play $version $think --trace "$runs/$version" --overwrite --quiet
     done
-    echo "onesided compare $runs/rma $runs/collective"
+    echo "onesided compare $runs/rma $runs/collective --html $runs/report.html"
     echo
-    "$onesided" compare "$runs/rma" "$runs/collective"
+    "$onesided" compare "$runs/rma" "$runs/collective" --html "$runs/report.html"
 
 # All tests, on the MPI chosen; arguments go to `cargo test`, such as `just test --test end_to_end`
 test *ARGS:
@@ -41,6 +41,23 @@ test *ARGS:
         runner=(--config "target.'cfg(all())'.runner='$PWD/.ci/each-library'")
     fi
     cargo test "${runner[@]}" {{ ARGS }}
+
+# Tests of reports in a browser, which need no MPI; `ONESIDED_LARGE=all just browser four_million` measures
+browser *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    exports=$(.ci/browser env); eval "$exports"
+    CARGO_TARGET_DIR=target/without-mpi cargo test --no-default-features --test browser -- {{ ARGS }}
+
+# The README's picture of a report, from the runs of the last `just demo`
+picture:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    export ONESIDED_PICTURE_OF=$CARGO_TARGET_DIR/demo/picture.html ONESIDED_PICTURE=$PWD/bench/charts/report.png
+    # With paths as a user has them.
+    (cd "$CARGO_TARGET_DIR/demo" && "$CARGO_TARGET_DIR/release/onesided" compare rma collective --html picture.html >/dev/null)
+    just browser --ignored picture
 
 # Build the program; the last line says where it is
 build:
@@ -121,8 +138,9 @@ ci:
     #!/usr/bin/env bash
     set -euo pipefail
     just lint
-    # Nothing is skipped: the readers of exports are there too, and a Slurm of our own.
+    # Nothing is skipped: the readers of exports are there too, a browser for reports, a Slurm of our own.
     exports=$(.ci/readers env); eval "$exports"
+    exports=$(.ci/browser env); eval "$exports"
     exports=$(.ci/slurm env); eval "$exports"
     export ONESIDED_SKIP=forbidden
     just without-mpi

@@ -17,6 +17,7 @@ const ROUNDS_OF_A_GAME: u64 = 50;
 pub const RECORDS_OF_A_GAME: u64 = 2 * ROUNDS_OF_A_GAME + 2;
 
 /// What the analysis must find.
+#[allow(dead_code, reason = "each program uses its own part")]
 pub struct Known {
     pub n_records: u64,
     pub guesses: u64,

@@ -80,6 +80,27 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
+/// Somebody looks on, or nobody.
+impl<W: Watch> Watch for Option<W> {
+    fn begin(&mut self, origin_ns: u64) {
+        if let Some(watch) = self {
+            watch.begin(origin_ns);
+        }
+    }
+
+    fn record(&mut self, watched: &Watched) {
+        if let Some(watch) = self {
+            watch.record(watched);
+        }
+    }
+
+    fn end(&mut self, waited_for: &[u64]) {
+        if let Some(watch) = self {
+            watch.end(waited_for);
+        }
+    }
+}
+
 impl<W: Watch> Watch for &mut W {
     fn begin(&mut self, origin_ns: u64) {
         W::begin(self, origin_ns);

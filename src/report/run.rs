@@ -109,7 +109,7 @@ pub(super) fn ranks(run: &Findings) -> String {
 }
 
 /// Where a rank ran: its host, and its node where hosts do not tell.
-fn place(run: &Findings, rank: &RankFindings) -> String {
+pub(super) fn place(run: &Findings, rank: &RankFindings) -> String {
     let host = rank.host.clone().unwrap_or("?".into());
     match rank.node {
         Some(node) if run.setup.nodes != run.setup.hosts => format!("{host} (node {node})"),

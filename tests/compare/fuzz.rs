@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use onesided::analysis::{Findings, Group, Source, Waterfall, differences, group_rows, read_run};
-use onesided::report;
+use onesided::analysis::{
+    Findings, Group, Source, Waterfall, differences, group_rows, read_run_watched,
+};
+use onesided::report::{self, Lanes, MAX_HTML_BYTES};
 use onesided::trace::Version;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -180,9 +182,9 @@ fn are_shares(run: &Findings) -> bool {
 /// Reads it, and says all that can be said of it.
 fn read_and_report(path: &Path) -> Result<(), TestCaseError> {
     let start = Instant::now();
-    match read_run(path) {
+    match read_run_watched(path, Lanes::new) {
         Err(why) => prop_assert!(!why.is_empty() && !why.contains(char::is_control), "{why}"),
-        Ok(run) => {
+        Ok((run, lanes)) => {
             prop_assert!(adds_up(&run) && are_shares(&run), "{run:?}");
             let runs = [run.clone(), run];
             report::compare(&runs[..1], "");
@@ -198,6 +200,13 @@ fn read_and_report(path: &Path) -> Result<(), TestCaseError> {
             group_rows(&groups);
             report::compare_groups(&groups);
             serde_json::to_string(&groups).unwrap();
+            // With room for all records, for few, and for none.
+            for max_bytes in [MAX_HTML_BYTES, 70_000, 0] {
+                let mut page = Vec::new();
+                let lanes = vec![lanes.clone(), lanes.clone()];
+                report::html_within(max_bytes, &runs, lanes, &mut page).unwrap();
+                prop_assert!(page.ends_with(b"</html>"));
+            }
         }
     }
     prop_assert!(start.elapsed() < DEADLINE, "{:?}", start.elapsed());

@@ -7,6 +7,7 @@ mod formats;
 mod fuzz;
 mod golden;
 mod hostile;
+mod html;
 #[cfg(all(target_os = "linux", not(feature = "mpi")))]
 mod memory;
 mod pictures;

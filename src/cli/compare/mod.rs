@@ -8,11 +8,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use condition::{Condition, fail_if, names_in_words};
-use onesided::analysis::{
-    Findings, Group, Row, Timeline, Waterfall, differences, group_rows, read_run,
-};
+use onesided::analysis::{Findings, Group, Row, Waterfall, differences, group_rows, read_run};
 use onesided::report;
-use pictures::Pictures;
+use pictures::{Gathered, Pictures};
 use serde::Serialize;
 
 use super::{Failure, print, print_json};
@@ -91,8 +89,8 @@ struct Document<'a> {
 
 /// What is compared: one or two runs, or groups of repetitions.
 enum Compared {
-    /// With the timelines that are drawn.
-    Runs(Vec<Findings>, Vec<Option<Timeline>>),
+    /// With what was gathered for what is drawn.
+    Runs(Vec<Findings>, Gathered),
     Groups(Vec<Group>),
 }
 
@@ -105,12 +103,12 @@ impl Compare {
             return Err(Failure::Usage("name at least one run to compare".into()));
         }
         self.pictures.check(self.runs.len())?;
-        let compared = self.read()?;
-        if let Compared::Runs(runs, timelines) = &compared {
-            self.pictures.write(runs, timelines)?;
+        let mut compared = self.read()?;
+        if let Compared::Runs(runs, gathered) = &mut compared {
+            self.pictures.write(runs, gathered)?;
         }
         match self.format {
-            CompareFormat::Text => print(&compared.text(&self.pictures))?,
+            CompareFormat::Text => print(&(compared.text(&self.pictures) + &self.pictures.note()))?,
             CompareFormat::Json => print_json(&compared.document())?,
             CompareFormat::Csv => print(&compared.csv())?,
         }
@@ -124,16 +122,14 @@ impl Compare {
         let mut runs = Vec::new();
         if self.runs.len() <= 2 {
             let as_text = self.format == CompareFormat::Text;
-            let mut timelines = Vec::new();
+            let mut gathered = Gathered::default();
             for path in &self.runs {
-                let pictured = self.pictures.read(path, as_text);
-                let (run, timeline) = pictured.map_err(|why| cannot_read(path, why))?;
-                runs.push(run);
-                timelines.push(timeline);
+                let run = self.pictures.read(path, as_text, &mut gathered);
+                runs.push(run.map_err(|why| cannot_read(path, why))?);
             }
             tell_apart(&mut runs);
             same_game(&runs)?;
-            return Ok(Compared::Runs(runs, timelines));
+            return Ok(Compared::Runs(runs, gathered));
         }
         for path in &self.runs {
             runs.push(read(path)?);
@@ -231,9 +227,7 @@ fn same_game<'a>(runs: impl IntoIterator<Item = &'a Findings>) -> Result<(), Fai
 impl Compared {
     fn text(&self, pictures: &Pictures) -> String {
         match self {
-            Compared::Runs(runs, timelines) => {
-                report::compare(runs, &pictures.text(runs, timelines))
-            }
+            Compared::Runs(runs, gathered) => report::compare(runs, &pictures.text(runs, gathered)),
             Compared::Groups(groups) => report::compare_groups(groups),
         }
     }

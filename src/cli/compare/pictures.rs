@@ -1,12 +1,12 @@
-//! Timelines of the runs that are compared: in the terminal, and as SVG.
+//! Pictures of the runs that are compared: timelines in the terminal and as SVG, and a page.
 
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use onesided::analysis::{Findings, Timeline, read_run, read_run_watched};
-use onesided::report::{self, Drawn, Ink, Paper, svg};
+use onesided::report::{self, Drawn, Ink, Lanes, Paper, svg};
 
 use super::super::Failure;
 use super::super::output::Output;
@@ -23,65 +23,96 @@ pub(super) struct Pictures {
     /// Write the timelines of one or two runs into this file, as SVG
     #[arg(long, value_name = "FILE", conflicts_with = "group")]
     svg: Option<PathBuf>,
+    /// Also write a report as one self-contained page, with the timelines of one run or of two; the file is
+    /// replaced if it is there
+    #[arg(long, value_name = "FILE", conflicts_with = "group")]
+    html: Option<PathBuf>,
 }
 
-/// A run, and its timeline if it is drawn and has records.
-pub(super) type Pictured = (Findings, Option<Timeline>);
+/// What was gathered of each run's records for what is drawn: nothing where it has none, or nobody is to see
+/// it.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    timelines: Vec<Option<Timeline>>,
+    lanes: Vec<Option<Lanes>>,
+}
 
 impl Pictures {
     /// What cannot be drawn is noticed before anything is read.
     pub(super) fn check(&self, n_runs: usize) -> Result<(), Failure> {
-        match &self.svg {
-            Some(_) if n_runs > 2 => Err(Failure::Usage(format!(
-                "--svg draws one run or two, and these are {n_runs}"
-            ))),
-            _ => Ok(()),
-        }
+        let refused = match n_runs > 2 {
+            true if self.svg.is_some() => "--svg draws one run or two",
+            true if self.html.is_some() => "--html shows one run or two, and no repetitions",
+            _ => return Ok(()),
+        };
+        Err(Failure::Usage(format!("{refused}: these are {n_runs}")))
     }
 
-    /// Reads a run, and its timeline if somebody is to see it.
-    pub(super) fn read(&self, path: &Path, as_text: bool) -> Result<Pictured, String> {
-        match as_text || self.svg.is_some() {
-            true => read_run_watched(path, report::timeline_of),
-            false => read_run(path).map(|findings| (findings, None)),
-        }
+    /// Reads a run, and what of its records somebody is to see.
+    pub(super) fn read(
+        &self,
+        path: &Path,
+        as_text: bool,
+        gathered: &mut Gathered,
+    ) -> Result<Findings, String> {
+        let (has_timeline, has_lanes) = (as_text || self.svg.is_some(), self.html.is_some());
+        let (findings, timeline, lanes) = match (has_timeline, has_lanes) {
+            (false, false) => (read_run(path)?, None, None),
+            (true, false) => {
+                let (findings, timeline) = read_run_watched(path, report::timeline_of)?;
+                (findings, timeline, None)
+            }
+            (_, true) => {
+                let (findings, both) = read_run_watched(path, |run| {
+                    let timeline = has_timeline.then(|| report::timeline_of(run));
+                    (timeline, Lanes::new(run))
+                })?;
+                let (timeline, lanes) = both.unzip();
+                (findings, timeline.flatten(), lanes)
+            }
+        };
+        gathered.timelines.push(timeline);
+        gathered.lanes.push(lanes);
+        Ok(findings)
     }
 
     /// The timelines in characters; empty where there are no records.
-    pub(super) fn text(&self, runs: &[Findings], timelines: &[Option<Timeline>]) -> String {
-        report::timelines(&drawn(runs, timelines), self.paper())
+    pub(super) fn text(&self, runs: &[Findings], gathered: &Gathered) -> String {
+        report::timelines(&drawn(runs, &gathered.timelines), self.paper())
     }
 
-    /// Writes the file that was asked for.
-    pub(super) fn write(
-        &self,
-        runs: &[Findings],
-        timelines: &[Option<Timeline>],
-    ) -> Result<(), Failure> {
-        let Some(path) = &self.svg else {
-            return Ok(());
-        };
-        let drawn = drawn(runs, timelines);
-        if drawn.is_empty() {
-            let paths: Vec<&str> = runs.iter().map(|run| run.path.as_str()).collect();
-            return Err(Failure::Usage(format!(
-                "--svg draws records, and there are none in {}: record with `onesided play --trace`",
-                paths.join(" and ")
-            )));
-        }
-        let write = || {
-            let mut output = Output::create(path)?;
-            output.write_all(svg::timelines(runs, &drawn).as_bytes())?;
-            output.finish()
-        };
-        write().map_err(|error: std::io::Error| {
-            Failure::Usage(format!("cannot write {}: {error}", path.display()))
+    /// Says where the page is.
+    pub(super) fn note(&self) -> String {
+        let page = self.html.as_ref();
+        page.map_or(String::new(), |path| {
+            format!("\nreport: {}\n", path.display())
         })
+    }
+
+    /// Writes the files that were asked for.
+    pub(super) fn write(&self, runs: &[Findings], gathered: &mut Gathered) -> Result<(), Failure> {
+        if let Some(path) = &self.svg {
+            let drawn = drawn(runs, &gathered.timelines);
+            if drawn.is_empty() {
+                let paths: Vec<&str> = runs.iter().map(|run| run.path.as_str()).collect();
+                return Err(Failure::Usage(format!(
+                    "--svg draws records, and there are none in {}: record with `onesided play --trace`",
+                    paths.join(" and ")
+                )));
+            }
+            let svg = svg::timelines(runs, &drawn);
+            write_file(path, |output| output.write_all(svg.as_bytes()))?;
+        }
+        if let Some(path) = &self.html {
+            let lanes = std::mem::take(&mut gathered.lanes);
+            write_file(path, |output| report::html(runs, lanes, output))?;
+        }
+        Ok(())
     }
 
     /// Whatever reads a pipe or a file later is the same everywhere.
     fn paper(&self) -> Paper {
-        let is_terminal = std::io::stdout().is_terminal();
+        let is_terminal = io::stdout().is_terminal();
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let is_dumb = set("TERM").is_none_or(|term| term == "dumb");
         let ink = match (
@@ -106,6 +137,18 @@ fn width_of_terminal(columns: Option<&OsStr>) -> usize {
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let width = said.filter(|&width| width > 0).or_else(terminal);
     width.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
+}
+
+/// Writes a file, which is there when it is whole.
+fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut Output) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let cannot = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let mut output = Output::create(path).map_err(|error| Failure::Usage(cannot(error)))?;
+    write(&mut output)
+        .and_then(|()| output.finish())
+        .map_err(|error| Failure::Run(cannot(error)))
 }
 
 fn drawn<'a>(runs: &'a [Findings], timelines: &'a [Option<Timeline>]) -> Vec<Drawn<'a>> {
