@@ -1,10 +1,12 @@
 //! A batch's folder: whose it is, what plan it is of, what has been played.
 //!
-//!     plan.json       the plan, and the batch's number; written once
-//!     journal.jsonl   a line a run that is over
-//!     lock            held by the batch that is at work
-//!     cells/<cell>/<repetition>/   stdout, stderr and trace of each run
-//!     results.csv, results.json, report.html
+//! ```text
+//! plan.json       the plan, and the batch's number; written once
+//! journal.jsonl   a line a run that is over
+//! lock            held by the batch that is at work
+//! cells/<cell>/<repetition>/   stdout, stderr and trace of each run
+//! results.csv, results.json, report.html
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

@@ -174,3 +174,32 @@ fn a_report_can_be_made_of_what_is_there() {
     batch.run_well();
     assert_eq!((batch.journal().len(), twice(&batch)), (14, 9));
 }
+
+#[test]
+fn where_there_is_no_terminal_each_run_is_a_line_with_the_time_that_is_left() {
+    let batch = Batch::new(&["--repeat=5", "--versions=rma"]).env("FAKE_SLEEP", "1.2");
+    let output = batch.run();
+    assert!(output.status.success(), "{output:?}");
+    let message = stderr(&output);
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!(lines.len(), 5, "{message}");
+    let cell = "2-ranks_9-digits_think-0_rma";
+    for (index, line) in lines.iter().enumerate() {
+        assert!(
+            line.starts_with(&format!("{}/5  {cell}/{:03}  ", index + 1, index + 1)),
+            "{line}"
+        );
+        let left = line
+            .split_once("; about ")
+            .and_then(|(_, left)| left.split_once(" s left"));
+        let left = left.map(|(seconds, _)| seconds.parse::<f64>().expect("a number"));
+        // What was measured counts, whatever was thought before: some 1.2 s and a little a run.
+        match (4 - index) as f64 * 1.2 {
+            0.0 => assert_eq!(left, None, "{line}"),
+            least => assert!(
+                left.is_some_and(|s| s >= least.floor() && s < 2.0 * least + 2.0),
+                "{line}"
+            ),
+        }
+    }
+}
