@@ -106,9 +106,11 @@ impl<H: Homes> Window<'_, H> {
     /// What MPI returns.
     ///
     /// # Panics
-    /// If `index` is outside the region, or the region is another window's.
+    /// If `index` is outside the region, or the region is another window's; or if `value` has the highest
+    /// of its 64 bits: see [`faults::MPICH_4_0_MAX_IS_SIGNED`](super::faults::MPICH_4_0_MAX_IS_SIGNED).
     #[inline]
     pub fn fetch_max(&self, region: Region<Highest>, index: usize, value: u64) -> Result<u64> {
+        assert!(value >> 63 == 0, "{value} has more than 63 bits");
         self.fetch_and_op(self.locate(&region, index), value, self.handles().max)
     }
 

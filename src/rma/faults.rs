@@ -133,6 +133,35 @@ pub const MPICH_4_0_NO_PROGRESS: Fault = Fault {
     sign: Sign::StandStill,
 };
 
+/// MPICH 4.0: `MPI_MAX` takes `MPI_UINT64_T` for signed.
+pub const MPICH_4_0_MAX_IS_SIGNED: Fault = Fault {
+    name: "mpich-4.0-max-is-signed",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "MPI_Fetch_and_op(MPI_MAX) on MPI_UINT64_T takes 2^63 and more for less than 0",
+    workaround: "what is offered to a blackboard has 63 bits",
+    remedy: "",
+    where_it_shows: Where::OneHost,
+    probe: None,
+    sign: Sign::WrongResult,
+};
+
+/// MPICH 4.0: `MPI_Win_allocate` on ranks that share a node, with sizes that are no multiple of 16 bytes.
+pub const MPICH_4_0_ODD_SIZES: Fault = Fault {
+    name: "mpich-4.0-odd-sizes",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "where several ranks of a node give memory to a window, of a size that is no multiple of 16 \
+              bytes, operations of one on another's go elsewhere, into the memory of a third or their own",
+    workaround: "every rank gives a multiple of 16 bytes",
+    remedy: "",
+    where_it_shows: Where::OneHost,
+    probe: None,
+    sign: Sign::WrongResult,
+};
+
 /// Intel MPI, in programs built against the standard ABI: some constants have the numbers of a draft
 /// (mpi-forum/mpi-abi-stubs#72, which MPICH follows since pmodels/mpich#7633). Those of Intel's own
 /// `mpi.h` are right.
@@ -189,6 +218,8 @@ pub const ALL: &[Fault] = &[
     OPEN_MPI_5_FETCH_AND_OP_OVER_TCP,
     MPICH_4_0_NO_PROGRESS,
     MPICH_4_0_FINALIZE_OVER_TCP,
+    MPICH_4_0_MAX_IS_SIGNED,
+    MPICH_4_0_ODD_SIZES,
     MPICH_5_0_PROBE_THEN_RECEIVE,
     INTEL_ABI_ERROR_HANDLERS,
 ];

@@ -21,7 +21,7 @@ pub enum Bits {}
 #[derive(Debug, Clone, Copy)]
 pub enum Counter {}
 
-/// A 64-bit number that only ever rises to what is offered: `MPI_Fetch_and_op(MPI_MAX)`.
+/// A number of 63 bits that only ever rises to what is offered: `MPI_Fetch_and_op(MPI_MAX)` on 64.
 #[derive(Debug, Clone, Copy)]
 pub enum Highest {}
 

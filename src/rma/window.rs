@@ -15,6 +15,9 @@ use super::hints::{Hints, Info};
 use super::homes::{Homes, OneHome};
 use super::layout::{Kind, Layout, Region};
 
+/// What the size of each rank's memory is a multiple of, in bytes.
+const SIZE_MULTIPLE: usize = 16;
+
 /// A window whose memory lies on one *home* rank, or is [dealt](super::Dealt) over all, in one
 /// `MPI_Win_lock_all` epoch from [`open`](Window::open) to [`close`](Window::close).
 ///
@@ -83,13 +86,17 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
         );
         let n_bytes = checked_size(layout, comm, homes.first())?;
         let is_home = homes.holds(comm.rank());
-        let own_bytes = if is_home { n_bytes } else { 0 };
+        let own_bytes = match is_home {
+            // faults::MPICH_4_0_ODD_SIZES: every rank's memory, or others look for it elsewhere.
+            true => n_bytes.next_multiple_of(SIZE_MULTIPLE),
+            false => 0,
+        };
         let info = Info::for_window(&library()?, hints)?;
         let mut base: *mut c_void = std::ptr::null_mut();
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
         const BYTES: c_int = 1;
-        // SAFETY: `n_bytes` fits a signed displacement (`Layout::region`); `info`, the communicator,
+        // SAFETY: `own_bytes` fits an `MPI_Aint` (`checked_size`); `info`, the communicator,
         // `base` and `raw` are live; `base` is a pointer passed by address, as the C interface wants.
         let code = unsafe {
             ffi::MPI_Win_allocate(

@@ -20,6 +20,14 @@ pub const BODIES: &[Body] = &[
         run: compare_and_swap_64,
     },
     Body {
+        name: "faults::odd_sizes",
+        run: odd_sizes,
+    },
+    Body {
+        name: "faults::max_is_unsigned",
+        run: max_is_unsigned,
+    },
+    Body {
         name: "faults::errors_return",
         run: errors_return,
     },
@@ -32,6 +40,14 @@ pub fn trials() -> Vec<Trial> {
             let as_shipped = [("OMPI_MCA_osc", "^ucx,pt2pt")];
             let body = "faults::compare_and_swap_64";
             is_where_the_table_says(faults::OPEN_MPI_CAS_64, true, body, &as_shipped)
+        }),
+        Trial::test("faults::mpich_max_is_signed_where_the_table_says", || {
+            let fault = faults::MPICH_4_0_MAX_IS_SIGNED;
+            is_where_the_table_says(fault, true, "faults::max_is_unsigned", &[])
+        }),
+        Trial::test("faults::mpich_odd_sizes_are_where_the_table_says", || {
+            let fault = faults::MPICH_4_0_ODD_SIZES;
+            is_where_the_table_says(fault, true, "faults::odd_sizes", &[])
         }),
         Trial::test(
             "faults::intel_abi_error_handlers_are_where_the_table_says",
@@ -97,6 +113,77 @@ fn compare_and_swap_64(comm: &Comm<'_>) {
             "every slot taken once"
         );
     }
+}
+
+/// Each rank gives 12 bytes, and sets the first word of the next rank's.
+fn odd_sizes(comm: &Comm<'_>) {
+    const N_WORDS: usize = 3;
+    let mark = comm.rank().unsigned_abs() + 1;
+    let next = (comm.rank() + 1) % comm.size();
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: buffers outlive the flush after the operation, and each
+    // rank touches its own allocation alone, apart from the operations by barriers and MPI_Win_sync.
+    let own = unsafe {
+        let (mut base, mut window) = (std::ptr::null_mut::<u32>(), ffi::RSMPI_WIN_NULL);
+        let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
+        let n_bytes = (4 * N_WORDS) as ffi::MPI_Aint;
+        ffi::MPI_Win_allocate(n_bytes, 4, info, world, (&raw mut base).cast(), &mut window);
+        base.write_bytes(0, N_WORDS);
+        ffi::MPI_Win_lock_all(0, window);
+        ffi::MPI_Win_sync(window);
+        comm.barrier().unwrap();
+        let (expected, mut found) = (0u32, u32::MAX);
+        ffi::MPI_Compare_and_swap(
+            (&raw const mark).cast(),
+            (&raw const expected).cast(),
+            (&raw mut found).cast(),
+            ffi::RSMPI_UINT32_T,
+            next,
+            0,
+            window,
+        );
+        ffi::MPI_Win_flush(next, window);
+        comm.barrier().unwrap();
+        ffi::MPI_Win_sync(window);
+        let own = std::slice::from_raw_parts(base, N_WORDS).to_vec();
+        ffi::MPI_Win_unlock_all(window);
+        ffi::MPI_Win_free(&mut window);
+        own
+    };
+    let before = (comm.rank() + comm.size() - 1) % comm.size();
+    assert_eq!(own, [before.unsigned_abs() + 1, 0, 0]);
+}
+
+/// The higher of two unsigned numbers is the higher one, whatever its highest bit.
+fn max_is_unsigned(comm: &Comm<'_>) {
+    const HIGH: u64 = 1 << 63 | 5;
+    let zero = 0u64;
+    let mut found = [u64::MAX; 2];
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: buffers outlive the flush after each operation, and each
+    // rank operates on the one word of its own allocation, which it zeroes under an exclusive lock.
+    unsafe {
+        let (mut base, mut window) = (std::ptr::null_mut::<u64>(), ffi::RSMPI_WIN_NULL);
+        let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
+        ffi::MPI_Win_allocate(8, 8, info, world, (&raw mut base).cast(), &mut window);
+        ffi::MPI_Win_lock(ffi::MPI_LOCK_EXCLUSIVE as i32, comm.rank(), 0, window);
+        base.write(0);
+        ffi::MPI_Win_unlock(comm.rank(), window);
+        ffi::MPI_Win_lock_all(0, window);
+        for (offered, found) in [HIGH, zero].iter().zip(&mut found) {
+            ffi::MPI_Fetch_and_op(
+                std::ptr::from_ref(offered).cast(),
+                std::ptr::from_mut(found).cast(),
+                ffi::RSMPI_UINT64_T,
+                comm.rank(),
+                0,
+                ffi::RSMPI_MAX,
+                window,
+            );
+            ffi::MPI_Win_flush(comm.rank(), window);
+        }
+        ffi::MPI_Win_unlock_all(window);
+        ffi::MPI_Win_free(&mut window);
+    }
+    assert_eq!(found, [0, HIGH], "0 at first, then what was offered");
 }
 
 /// A call that fails returns a code, as a plain C program asks for it.
