@@ -1,7 +1,7 @@
 //! Looking on while a run is analysed: what else is to be known of its records than findings.
 
 use super::timeline::State;
-use crate::trace::{Reading, Record};
+use crate::trace::{Kind, Reading, Record};
 
 /// A record of a rank, and what the analysis found out about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,13 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// What the rank was about, and how long: waiting, then what else the record is of.
+    /// What the rank was about, and how long: waiting, then what else the record is of. Until a game starts
+    /// it is idle, which is no state of a record.
     pub fn states(&self) -> [(State, u64); 2] {
-        let rest_ns = self.end_ns - self.begin_ns - self.wait_ns;
+        let rest_ns = match self.record.kind {
+            Kind::Start => 0,
+            _ => self.end_ns - self.begin_ns - self.wait_ns,
+        };
         [
             (State::Waiting, self.wait_ns),
             (State::of(self.record.kind), rest_ns),
