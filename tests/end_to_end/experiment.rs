@@ -81,7 +81,7 @@ fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
 #[test]
 fn claims_that_wait_for_the_home_rank_are_told_from_those_that_do_not() {
     let folder = scratch();
-    let args = "rma --think 5ms --straggler 0=100ms --seed 3";
+    let args = "rma --think 5ms --straggler 0=100ms --seed 3 --progress none";
     record(2, folder.path(), args);
     let run = findings(folder.path());
     let stalls = run.stalls.unwrap();
