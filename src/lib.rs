@@ -10,6 +10,7 @@
 //!
 //! - [`rma`]: windows, epochs, atomics, progress, checked errors: the one room that calls MPI.
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
+//! - [`checkpoint`]: files of words that are replaced as a whole, and checked when they are read. No MPI.
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
 //! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
@@ -43,6 +44,7 @@
 
 pub mod analysis;
 pub mod batch;
+pub mod checkpoint;
 #[cfg(feature = "mpi")]
 pub mod claim;
 pub mod doctor;

@@ -1,0 +1,146 @@
+//! Reading a checkpoint, of which nothing is taken on trust.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use serde::de::DeserializeOwned;
+
+use super::format::{CRC_BYTES, HEADER_BYTES, Header, PIECE_WORDS, WORD_BYTES};
+use super::format::{crc_of_piece, u32_at, u64_at};
+use super::replace::previous_of;
+
+/// A checkpoint that is whole: all of it was checked when it was opened. Replaced meanwhile, it stays the one
+/// that was opened. Takes 2 MiB of memory at most, beside the document.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+    /// As messages call it.
+    name: String,
+    head: [u8; HEADER_BYTES],
+    header: Header,
+    meta: Vec<u8>,
+}
+
+impl Reader {
+    /// Opens the checkpoint at `path` and reads all of it, once, to see whether it is whole.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line for the user; and that the one before it, which is kept as
+    /// `PATH.previous`, is whole, where it is.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        Self::open_alone(path).map_err(|why| {
+            let previous = previous_of(path);
+            match Self::open_alone(&previous) {
+                Ok(_) => format!("{why}; {} is whole: resume from that", previous.display()),
+                Err(_) => why,
+            }
+        })
+    }
+
+    fn open_alone(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let reader = Self::open_unchecked(path).map_err(|why| format!("{name}: {why}"))?;
+        reader.for_each_piece(|_, _| {})?;
+        Ok(reader)
+    }
+
+    /// Opens it, and checks its length, header and document.
+    fn open_unchecked(path: &Path) -> Result<Self, String> {
+        let say = |error: io::Error| error.to_string();
+        // A pipe is opened without waiting for its other end, and refused.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits() as i32)
+            .open(path)
+            .map_err(say)?;
+        let about = file.metadata().map_err(say)?;
+        if !about.is_file() {
+            return Err("it is no file, so no checkpoint of onesided".into());
+        }
+        let n_bytes = about.len();
+        let mut head = [0; HEADER_BYTES];
+        let there = n_bytes.min(HEADER_BYTES as u64) as usize;
+        file.read_exact_at(&mut head[..there], 0).map_err(say)?;
+        let header = Header::from_bytes(&head[..there])?;
+        match header.file_bytes() {
+            Some(expected) if expected == n_bytes => {}
+            Some(expected) if n_bytes < expected => {
+                return Err(format!(
+                    "it was cut short: it has {n_bytes} bytes of {expected}"
+                ));
+            }
+            Some(expected) => {
+                return Err(format!(
+                    "it is too long: it has {n_bytes} bytes, and should have {expected}"
+                ));
+            }
+            None => {
+                return Err(format!(
+                    "it claims to have {} words, more than any file can",
+                    header.n_words
+                ));
+            }
+        }
+        let mut meta = vec![0; header.meta_bytes as usize]; // no more than the file has
+        (file.read_exact_at(&mut meta, HEADER_BYTES as u64)).map_err(say)?;
+        if crc32fast::hash(&meta) != header.meta_crc {
+            return Err("its document is corrupt".into());
+        }
+        Ok(Reader {
+            file,
+            name: path.display().to_string(),
+            head,
+            header,
+            meta,
+        })
+    }
+
+    /// The document that it was written with.
+    ///
+    /// # Errors
+    /// That the document is another one, in one line for the user.
+    pub fn meta<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_slice(&self.meta)
+            .map_err(|error| format!("{}: its document: {error}", self.name))
+    }
+
+    /// How many words it has.
+    pub fn n_words(&self) -> u64 {
+        self.header.n_words
+    }
+
+    /// Shows all words to `look`, in order, in pieces of [`PIECE_WORDS`] and the rest, each with the index of its
+    /// first word. A piece is checked again before it is shown.
+    ///
+    /// # Errors
+    /// That the file is no longer what it was when it was opened, in one line for the user.
+    pub fn for_each_piece(&self, mut look: impl FnMut(u64, &[u64])) -> Result<(), String> {
+        let n_words = self.header.n_words.min(PIECE_WORDS as u64) as usize;
+        let mut bytes = vec![0; n_words * WORD_BYTES + CRC_BYTES];
+        let mut words = Vec::with_capacity(n_words);
+        let mut at = self.header.pieces_at();
+        for number in 0..self.header.n_pieces() {
+            let first_index = number * PIECE_WORDS as u64;
+            let n_words = (self.header.n_words - first_index).min(PIECE_WORDS as u64) as usize;
+            let n_bytes = n_words * WORD_BYTES;
+            let bytes = &mut bytes[..n_bytes + CRC_BYTES];
+            (self.file.read_exact_at(bytes, at))
+                .map_err(|error| format!("{}: {error}", self.name))?;
+            at += bytes.len() as u64;
+            if crc_of_piece(&self.head, number, &bytes[..n_bytes]) != u32_at(bytes, n_bytes) {
+                return Err(format!(
+                    "{}: its words from {first_index} on are corrupt",
+                    self.name
+                ));
+            }
+            words.clear();
+            words.extend((0..n_words).map(|i| u64_at(bytes, i * WORD_BYTES)));
+            look(first_index, &words);
+        }
+        Ok(())
+    }
+}

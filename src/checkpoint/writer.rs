@@ -1,0 +1,146 @@
+//! Writing a checkpoint.
+
+use std::io::{self, Error, ErrorKind, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::format::crc_of_piece;
+use super::format::{CRC_BYTES, HEADER_BYTES, Header, MAX_META_BYTES, PIECE_WORDS, WORD_BYTES};
+use super::replace::Replacement;
+
+/// A checkpoint that is being written; [`commit`](Writer::commit) makes it the file. Dropped before that, it
+/// leaves nothing behind. Takes 1 MiB of memory at most, beside the document.
+///
+/// ```
+/// use onesided::checkpoint::{Reader, Writer};
+///
+/// # let folder = std::env::temp_dir().join(format!("onesided-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("search.checkpoint");
+/// let mut writer = Writer::create(&path, &"the first three", 3)?;
+/// writer.words(&[2, 3])?;
+/// writer.words(&[5])?;
+/// writer.commit()?;
+///
+/// let reader = Reader::open(&path)?;
+/// assert_eq!(reader.meta::<String>()?, "the first three");
+/// let mut sum = 0;
+/// reader.for_each_piece(|_first_index, words| sum += words.iter().sum::<u64>())?;
+/// assert_eq!(sum, 10);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a checkpoint that is not committed is removed"]
+pub struct Writer {
+    file: Replacement,
+    header: [u8; HEADER_BYTES],
+    n_words: u64,
+    n_written: u64,
+    /// Words of the piece that is not full yet, as bytes; those before it are in the file.
+    piece: Vec<u8>,
+    /// Whether words are missing that were given.
+    failed: bool,
+}
+
+impl Writer {
+    /// Begins a checkpoint of `n_words` words that is to be the file at `path`, with `meta` as its
+    /// document. Nothing is seen of it at `path` before it is committed.
+    ///
+    /// # Errors
+    /// Why there can be no such file: it is a folder, a pipe or a device, a link that another user put there,
+    /// its folder cannot be written to; the document is no JSON or has more than [`MAX_META_BYTES`] bytes;
+    /// no file can hold so many words.
+    pub fn create(path: &Path, meta: &impl Serialize, n_words: u64) -> io::Result<Self> {
+        let refused = |why: &str| Error::new(ErrorKind::InvalidInput, why);
+        let meta = serde_json::to_vec(meta)?;
+        if meta.len() > MAX_META_BYTES {
+            return Err(refused("the document of a checkpoint has 16 MiB at most"));
+        }
+        let header = Header::of(&meta, n_words);
+        header
+            .file_bytes()
+            .ok_or_else(|| refused("no file can hold so many words"))?;
+        let header = header.to_bytes();
+        let mut file = Replacement::create(path)?;
+        file.write_all(&header)?;
+        file.write_all(&meta)?;
+        let capacity = n_words.min(PIECE_WORDS as u64) as usize * WORD_BYTES;
+        Ok(Writer {
+            file,
+            header,
+            n_words,
+            n_written: 0,
+            piece: Vec::with_capacity(capacity + CRC_BYTES),
+            failed: false,
+        })
+    }
+
+    /// Appends words.
+    ///
+    /// # Errors
+    /// What the system says, or that there are more words than were announced. The checkpoint cannot be
+    /// committed after that.
+    pub fn words(&mut self, words: &[u64]) -> io::Result<()> {
+        if words.len() as u64 > self.n_words - self.n_written {
+            self.failed = true;
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "more words than the checkpoint was announced to have",
+            ));
+        }
+        let mut rest = words;
+        while !rest.is_empty() {
+            let room = PIECE_WORDS - self.piece.len() / WORD_BYTES;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.piece
+                .extend(now.iter().flat_map(|word| word.to_le_bytes()));
+            self.n_written += now.len() as u64;
+            rest = later;
+            if self.piece.len() == PIECE_WORDS * WORD_BYTES {
+                self.write_piece()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the piece, full or the last, and its CRC.
+    fn write_piece(&mut self) -> io::Result<()> {
+        let number = (self.n_written - 1) / PIECE_WORDS as u64;
+        let crc = crc_of_piece(&self.header, number, &self.piece);
+        self.piece.extend(crc.to_le_bytes());
+        let written = self.file.write_all(&self.piece);
+        self.piece.clear();
+        self.failed |= written.is_err();
+        written
+    }
+
+    /// Makes the checkpoint the file, in steps after each of which the file is whole, the old one or
+    /// this; the old one is `PATH.previous` afterwards. On return it is on the disk.
+    ///
+    /// # Errors
+    /// What the system says, or that words are missing. The file is the old one then, unless it was the last
+    /// step that failed, which syncs the folder.
+    pub fn commit(mut self) -> io::Result<()> {
+        if !self.piece.is_empty() {
+            self.write_piece()?;
+        }
+        if self.failed || self.n_written != self.n_words {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "words are missing of those that the checkpoint was announced to have",
+            ));
+        }
+        self.file.commit()
+    }
+
+    /// Commits no further than after step `n_steps`, and leaves all as a process does that is killed there.
+    #[cfg(test)]
+    pub(super) fn commit_and_be_killed_after(mut self, n_steps: usize) -> io::Result<()> {
+        if !self.piece.is_empty() {
+            self.write_piece()?;
+        }
+        self.file.commit_and_be_killed_after(n_steps)
+    }
+}
