@@ -81,24 +81,24 @@ impl Header {
         self.n_words.div_ceil(PIECE_WORDS as u64)
     }
 
-    /// Where the first piece begins.
-    pub(super) fn pieces_at(&self) -> u64 {
-        HEADER_BYTES as u64 + self.meta_bytes
+    /// Where the document begins, behind the last piece; `None` where no file is so long.
+    pub(super) fn meta_at(&self) -> Option<u64> {
+        let words = self.n_words.checked_mul(WORD_BYTES as u64)?;
+        let crcs = self.n_pieces().checked_mul(CRC_BYTES as u64)?;
+        words.checked_add(crcs)?.checked_add(HEADER_BYTES as u64)
     }
 
     /// How long the file is; `None` where no file can be so long.
     pub(super) fn file_bytes(&self) -> Option<u64> {
-        let words = self.n_words.checked_mul(WORD_BYTES as u64)?;
-        let crcs = self.n_pieces().checked_mul(CRC_BYTES as u64)?;
-        let n_bytes = self.pieces_at().checked_add(words)?.checked_add(crcs)?;
+        let n_bytes = self.meta_at()?.checked_add(self.meta_bytes)?;
         i64::try_from(n_bytes).is_ok().then_some(n_bytes)
     }
 }
 
-/// The CRC of piece `number`, whose words are `bytes`, of a file with this header.
-pub(super) fn crc_of_piece(header: &[u8; HEADER_BYTES], number: u64, bytes: &[u8]) -> u32 {
+/// The CRC of piece `number`, whose words are `bytes`, of a file of `n_words`.
+pub(super) fn crc_of_piece(n_words: u64, number: u64, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&header[CRC_AT..]);
+    hasher.update(&n_words.to_le_bytes());
     hasher.update(&number.to_le_bytes());
     hasher.update(bytes);
     hasher.finalize()

@@ -14,15 +14,15 @@
 //! |---|---|
 //! | 0–19 | `onesided checkpoint` and a line feed |
 //! | 20–23 | version of the format, 1 |
-//! | 24–31 | number of words, `n` |
-//! | 32–39 | bytes of the document, `m`; [`MAX_META_BYTES`] at most |
+//! | 24–31 | number of words |
+//! | 32–39 | bytes of the document, [`MAX_META_BYTES`] at most |
 //! | 40–43 | CRC of the document |
 //! | 44–47 | CRC of bytes 0 to 43 |
-//! | 48–(47 + `m`) | the document, JSON in UTF-8 |
 //! | then | pieces of [`PIECE_WORDS`] words (1 MiB), the last with the rest; behind each its CRC, 4 bytes |
+//! | then | the document, JSON in UTF-8 |
 //!
-//! The CRC of a piece covers bytes 44 to 47 of the file and the number of the piece (from 0, 8 bytes) before its
-//! words, so a piece that belongs elsewhere is noticed too. The file ends with the CRC of the last piece.
+//! The CRC of a piece covers the number of words and the number of the piece (from 0; 8 bytes each) before its
+//! words, so a piece that belongs elsewhere is noticed too. The file ends with the document.
 //!
 //! # Replacing a file
 //!

@@ -19,7 +19,6 @@ pub struct Reader {
     file: File,
     /// As messages call it.
     name: String,
-    head: [u8; HEADER_BYTES],
     header: Header,
     meta: Vec<u8>,
 }
@@ -66,34 +65,30 @@ impl Reader {
         let there = n_bytes.min(HEADER_BYTES as u64) as usize;
         file.read_exact_at(&mut head[..there], 0).map_err(say)?;
         let header = Header::from_bytes(&head[..there])?;
-        match header.file_bytes() {
-            Some(expected) if expected == n_bytes => {}
-            Some(expected) if n_bytes < expected => {
-                return Err(format!(
-                    "it was cut short: it has {n_bytes} bytes of {expected}"
-                ));
-            }
-            Some(expected) => {
-                return Err(format!(
-                    "it is too long: it has {n_bytes} bytes, and should have {expected}"
-                ));
-            }
-            None => {
-                return Err(format!(
-                    "it claims to have {} words, more than any file can",
-                    header.n_words
-                ));
-            }
+        let (Some(meta_at), Some(expected)) = (header.meta_at(), header.file_bytes()) else {
+            return Err(format!(
+                "it claims to have {} words, more than any file can",
+                header.n_words
+            ));
+        };
+        if n_bytes < expected {
+            return Err(format!(
+                "it was cut short: it has {n_bytes} bytes of {expected}"
+            ));
+        }
+        if n_bytes > expected {
+            return Err(format!(
+                "it is too long: it has {n_bytes} bytes, and should have {expected}"
+            ));
         }
         let mut meta = vec![0; header.meta_bytes as usize]; // no more than the file has
-        (file.read_exact_at(&mut meta, HEADER_BYTES as u64)).map_err(say)?;
+        (file.read_exact_at(&mut meta, meta_at)).map_err(say)?;
         if crc32fast::hash(&meta) != header.meta_crc {
             return Err("its document is corrupt".into());
         }
         Ok(Reader {
             file,
             name: path.display().to_string(),
-            head,
             header,
             meta,
         })
@@ -122,7 +117,7 @@ impl Reader {
         let n_words = self.header.n_words.min(PIECE_WORDS as u64) as usize;
         let mut bytes = vec![0; n_words * WORD_BYTES + CRC_BYTES];
         let mut words = Vec::with_capacity(n_words);
-        let mut at = self.header.pieces_at();
+        let mut at = HEADER_BYTES as u64;
         for number in 0..self.header.n_pieces() {
             let first_index = number * PIECE_WORDS as u64;
             let n_words = (self.header.n_words - first_index).min(PIECE_WORDS as u64) as usize;
@@ -131,7 +126,9 @@ impl Reader {
             (self.file.read_exact_at(bytes, at))
                 .map_err(|error| format!("{}: {error}", self.name))?;
             at += bytes.len() as u64;
-            if crc_of_piece(&self.head, number, &bytes[..n_bytes]) != u32_at(bytes, n_bytes) {
+            if crc_of_piece(self.header.n_words, number, &bytes[..n_bytes])
+                != u32_at(bytes, n_bytes)
+            {
                 return Err(format!(
                     "{}: its words from {first_index} on are corrupt",
                     self.name

@@ -35,7 +35,7 @@ use super::replace::Replacement;
 #[must_use = "a checkpoint that is not committed is removed"]
 pub struct Writer {
     file: Replacement,
-    header: [u8; HEADER_BYTES],
+    meta: Vec<u8>,
     n_words: u64,
     n_written: u64,
     /// Words of the piece that is not full yet, as bytes; those before it are in the file.
@@ -53,28 +53,30 @@ impl Writer {
     /// its folder cannot be written to; the document is no JSON or has more than [`MAX_META_BYTES`] bytes;
     /// no file can hold so many words.
     pub fn create(path: &Path, meta: &impl Serialize, n_words: u64) -> io::Result<Self> {
-        let refused = |why: &str| Error::new(ErrorKind::InvalidInput, why);
-        let meta = serde_json::to_vec(meta)?;
-        if meta.len() > MAX_META_BYTES {
-            return Err(refused("the document of a checkpoint has 16 MiB at most"));
+        let meta = bytes_of(meta)?;
+        if Header::of(&meta, n_words).file_bytes().is_none() {
+            return Err(refused("no file can hold so many words"));
         }
-        let header = Header::of(&meta, n_words);
-        header
-            .file_bytes()
-            .ok_or_else(|| refused("no file can hold so many words"))?;
-        let header = header.to_bytes();
         let mut file = Replacement::create(path)?;
-        file.write_all(&header)?;
-        file.write_all(&meta)?;
+        file.write_all(&[0; HEADER_BYTES])?; // the header comes last
         let capacity = n_words.min(PIECE_WORDS as u64) as usize * WORD_BYTES;
         Ok(Writer {
             file,
-            header,
+            meta,
             n_words,
             n_written: 0,
             piece: Vec::with_capacity(capacity + CRC_BYTES),
             failed: false,
         })
+    }
+
+    /// Takes `meta` for the document in place of the one before: what is known only after the words.
+    ///
+    /// # Errors
+    /// The document is no JSON or has more than [`MAX_META_BYTES`] bytes.
+    pub fn set_meta(&mut self, meta: &impl Serialize) -> io::Result<()> {
+        self.meta = bytes_of(meta)?;
+        Ok(())
     }
 
     /// Appends words.
@@ -85,8 +87,7 @@ impl Writer {
     pub fn words(&mut self, words: &[u64]) -> io::Result<()> {
         if words.len() as u64 > self.n_words - self.n_written {
             self.failed = true;
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
+            return Err(refused(
                 "more words than the checkpoint was announced to have",
             ));
         }
@@ -108,7 +109,7 @@ impl Writer {
     /// Writes the piece, full or the last, and its CRC.
     fn write_piece(&mut self) -> io::Result<()> {
         let number = (self.n_written - 1) / PIECE_WORDS as u64;
-        let crc = crc_of_piece(&self.header, number, &self.piece);
+        let crc = crc_of_piece(self.n_words, number, &self.piece);
         self.piece.extend(crc.to_le_bytes());
         let written = self.file.write_all(&self.piece);
         self.piece.clear();
@@ -123,24 +124,41 @@ impl Writer {
     /// What the system says, or that words are missing. The file is the old one then, unless it was the last
     /// step that failed, which syncs the folder.
     pub fn commit(mut self) -> io::Result<()> {
+        self.finish()?;
+        self.file.commit()
+    }
+
+    /// Writes what is missing of the file, and its header.
+    fn finish(&mut self) -> io::Result<()> {
         if !self.piece.is_empty() {
             self.write_piece()?;
         }
         if self.failed || self.n_written != self.n_words {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
+            return Err(refused(
                 "words are missing of those that the checkpoint was announced to have",
             ));
         }
-        self.file.commit()
+        self.file.write_all(&self.meta)?;
+        let header = Header::of(&self.meta, self.n_words);
+        self.file.begin_with(&header.to_bytes())
     }
 
     /// Commits no further than after step `n_steps`, and leaves all as a process does that is killed there.
     #[cfg(test)]
     pub(super) fn commit_and_be_killed_after(mut self, n_steps: usize) -> io::Result<()> {
-        if !self.piece.is_empty() {
-            self.write_piece()?;
-        }
+        self.finish()?;
         self.file.commit_and_be_killed_after(n_steps)
     }
+}
+
+fn bytes_of(meta: &impl Serialize) -> io::Result<Vec<u8>> {
+    let meta = serde_json::to_vec(meta)?;
+    match meta.len() {
+        0..=MAX_META_BYTES => Ok(meta),
+        _ => Err(refused("the document of a checkpoint has 16 MiB at most")),
+    }
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, why)
 }
