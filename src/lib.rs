@@ -12,6 +12,7 @@
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
 //! - [`checkpoint`]: files of words that are replaced as a whole, and checked when they are read. No MPI.
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
+//! - [`interrupt`]: what signals ask of a process.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
 //! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
 //! - [`launch`]: starting jobs by their launcher, and ending them with all that they started.
@@ -50,6 +51,7 @@ pub mod claim;
 pub mod doctor;
 #[cfg(feature = "mpi")]
 pub mod game;
+pub mod interrupt;
 pub mod launch;
 pub mod report;
 #[cfg(feature = "mpi")]

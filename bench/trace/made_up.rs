@@ -46,6 +46,7 @@ pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> K
         command: vec!["made up".into()],
         started: "2026-01-01T00:00:00Z".into(),
         ended: Some("2026-01-01T00:00:01Z".into()),
+        interrupted: None,
         ranks: n_ranks,
         home: 0,
         digits: 9,

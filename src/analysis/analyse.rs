@@ -146,6 +146,9 @@ impl<'run, S: Stream> Analysis<'run, S> {
                     claimed: won && self.scores.won(game, rank.rank, record.item),
                 };
                 rank.count(&record, seen, watch);
+                if record.outcome == Outcome::Announced {
+                    continue; // an entry in a ledger is no claim
+                }
                 self.latency.add(record.duration_ns());
                 if let Some(by_node) = self.by_node.as_mut().filter(|_| rank.rank != home) {
                     let is_remote = !self.run.share_a_node(rank.rank, home);

@@ -144,6 +144,9 @@ impl<S: Stream> Analysis<'_, S> {
         if n_incomplete > MAX_NAMED {
             notes.push(format!("{} more ranks end early", n_incomplete - MAX_NAMED));
         }
+        if let Some(signal) = &self.run.interrupted {
+            notes.push(format!("{signal} ended it before its last game was over"));
+        }
         if self.complete_games < self.run.games {
             notes.push(format!(
                 "{} of {} games are complete; the findings cover what was recorded, and waiting for a \

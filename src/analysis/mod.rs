@@ -45,7 +45,9 @@ pub use source::{of_log, of_summary, read_run, read_run_watched};
 pub use statistics::{RankTest, Spread, rank_test};
 #[cfg(test)]
 pub(crate) use summary::tests as summaries;
-pub use summary::{RankSummary, RunSummary, SCHEMA, SUMMARY_FORMAT};
+pub use summary::{
+    CutShortSummary, RankSummary, ResumedSummary, RunSummary, SCHEMA, SUMMARY_FORMAT,
+};
 pub use timeline::{Shares, State, Timeline};
 pub use watch::{Watch, Watched};
 

@@ -67,8 +67,37 @@ pub struct RunSummary {
     /// Digit to all the ranks that scored it, where there were several. With one game only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub double_scored: Option<BTreeMap<u32, Vec<u32>>>,
+    /// Where a signal ended it, if one did: the last game was not played to its end then, unless no digit of
+    /// the next was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<CutShortSummary>,
+    /// Where an earlier run had left off, if this one went on with its games.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedSummary>,
     /// One entry a rank, in the order of ranks.
     pub per_rank: Vec<RankSummary>,
+}
+
+/// Where a signal ended a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutShortSummary {
+    /// Name of the signal.
+    pub signal: String,
+    /// The game to be played next, or on, from 0.
+    pub game: u64,
+    /// How many of its digits were claimed.
+    pub digits_claimed: u32,
+}
+
+/// Where a run went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedSummary {
+    /// How many runs there were before.
+    pub runs: u32,
+    /// The first game that was played, from 0.
+    pub game: u64,
+    /// How many of its digits had been claimed before.
+    pub digits_claimed: u32,
 }
 
 /// What one rank did.
@@ -197,6 +226,8 @@ pub(crate) mod tests {
             rounds: collective.then_some(17),
             claimed: None,
             double_scored: None,
+            cut_short: None,
+            resumed: None,
             per_rank,
         }
     }

@@ -57,6 +57,7 @@
 
 mod blackboard;
 mod known;
+mod ledger;
 mod options;
 mod permutation;
 mod schedule;
@@ -69,6 +70,7 @@ mod word_board;
 
 pub use blackboard::{Best, Blackboard, MAX_VALUE, Objective};
 pub use known::Remember;
+pub use ledger::{Entry, Ledger};
 pub use options::Options;
 pub use permutation::Permutation;
 pub use schedule::{Chunks, Schedule};

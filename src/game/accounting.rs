@@ -40,23 +40,43 @@ pub struct Results {
     pub double_scores: u64,
     /// Of the last game: for each digit the ranks that scored it, in ascending order.
     pub scored: BTreeMap<u32, Vec<u32>>,
+    /// Why and where the series was cut short, if it was.
+    pub cut_short: Option<CutShort>,
+}
+
+/// A series that was ended by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutShort {
+    /// The signal's number.
+    pub signal: i32,
+    /// The game that is to be played next, or on, counted from 0.
+    pub game: u64,
+    /// How many of its digits are claimed.
+    pub n_claimed: u32,
+}
+
+/// What is known of a game beside the tallies of its ranks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Played<'a> {
+    pub(super) n_digits: u32,
+    /// What the home rank's memory said, where there is such a memory.
+    pub(super) account: Option<&'a Account>,
+    /// Digits that were claimed by an earlier run, in ascending order.
+    pub(super) claimed_before: &'a [u32],
+    /// Whether ranks may have left before the end.
+    pub(super) may_be_cut: bool,
 }
 
 impl Results {
-    /// Adds a game: the tallies of all ranks, in their order, and what the home rank's memory said,
-    /// where there is such a memory. Checks that all of it agrees.
+    /// Adds a game: the tallies of all ranks, in their order. Checks that all that is known of it agrees,
+    /// and says how many of its digits are claimed.
     ///
     /// # Errors
     /// What does not agree.
-    pub(super) fn add(
-        &mut self,
-        n_digits: u32,
-        tallies: &[Tally],
-        account: Option<&Account>,
-    ) -> Result<(), String> {
-        let scored = who_scored(n_digits, tallies)?;
-        match account {
-            Some(account) => check_account(&scored, account)?,
+    pub(super) fn add(&mut self, game: &Played<'_>, tallies: &[Tally]) -> Result<u32, String> {
+        let scored = who_scored(game, tallies)?;
+        match game.account {
+            Some(account) => check_account(game, &scored, account)?,
             None => check_lockstep(tallies)?,
         }
         self.n_games += 1;
@@ -72,23 +92,33 @@ impl Results {
         let longest = |of: fn(&Tally) -> u64| tallies.iter().map(of).max().unwrap_or(0);
         let wall_ns = longest(|tally| tally.play_ns);
         self.wall_ns += wall_ns;
-        self.games.add(wall_ns);
+        let n_claimed = (scored.len() + game.claimed_before.len()) as u32;
+        if n_claimed == game.n_digits {
+            self.games.add(wall_ns);
+        }
         self.to_complete_ns += longest(|tally| tally.last_win_ns);
         let points: u64 = tallies.iter().map(Tally::points).sum();
-        self.double_scores += points - u64::from(n_digits);
+        self.double_scores += points - scored.len() as u64;
         self.scored = scored;
-        Ok(())
+        Ok(n_claimed)
     }
 }
 
 /// For each digit the ranks that scored it; every digit was scored, and none twice by one rank.
-fn who_scored(n_digits: u32, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>>, String> {
+fn who_scored(game: &Played<'_>, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>>, String> {
+    let n_digits = game.n_digits;
+    let was_claimed = |digit: &u32| game.claimed_before.binary_search(digit).is_ok();
     let mut scored: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (rank, tally) in (0u32..).zip(tallies) {
         for &digit in &tally.won {
             if digit == 0 || digit > n_digits {
                 return Err(format!(
                     "rank {rank} scored {digit}, which is no digit of this game"
+                ));
+            }
+            if was_claimed(&digit) {
+                return Err(format!(
+                    "rank {rank} scored digit {digit}, which the run before had claimed"
                 ));
             }
             let ranks = scored.entry(digit).or_default();
@@ -98,20 +128,25 @@ fn who_scored(n_digits: u32, tallies: &[Tally]) -> Result<BTreeMap<u32, Vec<u32>
             ranks.push(rank);
         }
     }
-    match (1..=n_digits).find(|digit| !scored.contains_key(digit)) {
-        Some(digit) => Err(format!("nobody scored digit {digit}")),
-        None => Ok(scored),
+    let is_open = |digit: &u32| !scored.contains_key(digit) && !was_claimed(digit);
+    match (1..=n_digits).find(is_open) {
+        Some(digit) if !game.may_be_cut => Err(format!("nobody scored digit {digit}")),
+        _ => Ok(scored),
     }
 }
 
 /// One-sided: each digit has one winner, the home rank's memory has it claimed, by that winner where
-/// it keeps owners.
-fn check_account(scored: &BTreeMap<u32, Vec<u32>>, account: &Account) -> Result<(), String> {
-    if account.claimed.len() != scored.len() {
+/// it keeps owners; and no other digit.
+fn check_account(
+    game: &Played<'_>,
+    scored: &BTreeMap<u32, Vec<u32>>,
+    account: &Account,
+) -> Result<(), String> {
+    if account.claimed.len() != game.n_digits as usize {
         return Err(format!(
             "the board has {} items for {} digits",
             account.claimed.len(),
-            scored.len()
+            game.n_digits
         ));
     }
     for (&digit, ranks) in scored {
@@ -131,7 +166,18 @@ fn check_account(scored: &BTreeMap<u32, Vec<u32>>, account: &Account) -> Result<
             ));
         }
     }
-    Ok(())
+    // Of a game that was cut short, too: whoever won a digit has said so.
+    let is_unaccounted = |digit: &u32| {
+        account.claimed[*digit as usize - 1]
+            && !scored.contains_key(digit)
+            && game.claimed_before.binary_search(digit).is_err()
+    };
+    match (1..=game.n_digits).find(is_unaccounted) {
+        Some(digit) => Err(format!(
+            "the home rank has digit {digit} as claimed, and nobody won it"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Collective: guesses + points is the same on all ranks, and is the number of allreduces.
@@ -167,6 +213,15 @@ mod tests {
         Tally { play_ns, ..tally }
     }
 
+    fn played(n_digits: u32, account: Option<&Account>) -> Played<'_> {
+        Played {
+            n_digits,
+            account,
+            claimed_before: &[],
+            may_be_cut: false,
+        }
+    }
+
     fn account(owners: &[Option<i32>]) -> Account {
         Account {
             claimed: owners.iter().map(Option::is_some).collect(),
@@ -181,9 +236,8 @@ mod tests {
         for _ in 0..2 {
             results
                 .add(
-                    3,
+                    &played(3, Some(&good)),
                     &[tally(5, &[2]), lasting(30, tally(4, &[3, 1]))],
-                    Some(&good),
                 )
                 .unwrap();
         }
@@ -239,7 +293,7 @@ mod tests {
         ];
         for (tallies, account, expected) in cases {
             let error = Results::default()
-                .add(2, tallies, Some(&account))
+                .add(&played(2, Some(&account)), tallies)
                 .unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
@@ -249,7 +303,7 @@ mod tests {
     fn a_collective_game_may_score_twice_but_not_fall_out_of_step() {
         let mut results = Results::default();
         results
-            .add(2, &[tally(3, &[1, 2]), tally(4, &[1])], None)
+            .add(&played(2, None), &[tally(3, &[1, 2]), tally(4, &[1])])
             .unwrap();
         assert_eq!(
             (results.double_scores, results.scored[&1].as_slice()),
@@ -257,11 +311,49 @@ mod tests {
         );
 
         let error = results
-            .add(2, &[tally(3, &[1, 2]), tally(3, &[1])], None)
+            .add(&played(2, None), &[tally(3, &[1, 2]), tally(3, &[1])])
             .unwrap_err();
         assert!(
             error.contains("rank 1 made 4 guesses and points"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_game_that_was_cut_or_resumed_adds_up_with_what_was_claimed_before() {
+        let of = |claimed: [bool; 3]| Account {
+            claimed: claimed.to_vec(),
+            owners: None,
+        };
+        let (cut, whole) = (of([true, false, true]), of([true; 3]));
+        let add = |account: &Account, claimed_before: &[u32], may_be_cut: bool, won: &[u32]| {
+            let game = Played {
+                n_digits: 3,
+                account: Some(account),
+                claimed_before,
+                may_be_cut,
+            };
+            let mut results = Results::default();
+            let added = results.add(&game, &[tally(5, won), tally(2, &[])]);
+            added.map(|n_claimed| (n_claimed, results.games.times().is_some()))
+        };
+        assert_eq!(add(&cut, &[], true, &[1, 3]), Ok((2, false)));
+        assert_eq!(add(&cut, &[3], true, &[1]), Ok((2, false)));
+        assert!(add(&whole, &[2, 3], false, &[1]).is_ok_and(|(n, _)| n == 3));
+        for (account, before, may_be_cut, won, expected) in [
+            (&cut, &[][..], false, &[1, 3][..], "nobody scored digit 2"),
+            (&cut, &[], true, &[1], "digit 3 as claimed, and nobody won"),
+            (
+                &whole,
+                &[2],
+                false,
+                &[1, 2, 3],
+                "the run before had claimed",
+            ),
+            (&cut, &[], true, &[1, 2, 3], "as free"),
+        ] {
+            let error = add(account, before, may_be_cut, won).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

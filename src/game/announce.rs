@@ -171,6 +171,11 @@ impl Observer for Announcer<'_, '_> {
         }
         Ok(())
     }
+
+    /// Rank 0 waits for the last words of all, so all say them.
+    fn left(&mut self, tally: &Tally) -> Result<()> {
+        self.finished(tally, 0, 0)
+    }
 }
 
 #[cfg(test)]

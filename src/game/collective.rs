@@ -14,19 +14,24 @@ use crate::trace::Kind;
 #[derive(Debug)]
 pub struct Collective<'comm, 'mpi> {
     comm: &'comm Comm<'mpi>,
-    /// What this rank knows to be claimed: bit d of word d / 64 for digit d, 0 included.
+    /// What this rank knows to be claimed: bit d of word d / 64 for digit d, 0 included. The bit after the
+    /// last digit's: that somebody asks all to leave the game.
     known: Vec<u64>,
     /// What the next allreduce brings in.
     incoming: Vec<u64>,
     n_digits: u32,
     n_known: u32,
+    /// Whether this rank tells the others, in the next allreduce, that the game is to be left.
+    asks_to_leave: bool,
+    /// Whether any rank did: all have learnt that by the same allreduce.
+    all_leave: bool,
     n_operations: u64,
 }
 
 impl<'comm, 'mpi> Collective<'comm, 'mpi> {
     /// A referee for digits `1..=n_digits`.
     pub fn new(comm: &'comm Comm<'mpi>, n_digits: u32) -> Self {
-        let n_words = (n_digits as usize + 1).div_ceil(64);
+        let n_words = (n_digits as usize + 2).div_ceil(64);
         let (known, incoming) = (vec![0; n_words], vec![0; n_words]);
         Collective {
             comm,
@@ -34,18 +39,31 @@ impl<'comm, 'mpi> Collective<'comm, 'mpi> {
             incoming,
             n_digits,
             n_known: 0,
+            asks_to_leave: false,
+            all_leave: false,
             n_operations: 0,
         }
     }
 
     /// One round: everybody learns what anybody knows.
     fn synchronise(&mut self) -> Result<()> {
+        let (word, bit) = place(self.n_digits + 1);
+        if self.asks_to_leave {
+            self.known[word] |= bit;
+        }
         self.comm.allreduce_or(&self.known, &mut self.incoming)?;
         self.n_operations += 1;
         std::mem::swap(&mut self.known, &mut self.incoming);
-        self.n_known = self.known.iter().map(|word| word.count_ones()).sum();
+        self.all_leave = self.known[word] & bit != 0;
+        let n_bits: u32 = self.known.iter().map(|word| word.count_ones()).sum();
+        self.n_known = n_bits - u32::from(self.all_leave);
         Ok(())
     }
+}
+
+/// The word of a digit, and its bit there.
+fn place(digit: u32) -> (usize, u64) {
+    ((digit / 64) as usize, 1 << (digit % 64))
 }
 
 impl Referee for Collective<'_, '_> {
@@ -55,22 +73,30 @@ impl Referee for Collective<'_, '_> {
         self.known.fill(0);
         self.known[0] = 1; // 0 counts as claimed from the start
         self.n_known = 1;
+        self.all_leave = false;
         Ok(())
     }
 
     #[inline]
     fn is_known_claimed(&self, digit: u32) -> bool {
-        self.known[(digit / 64) as usize] >> (digit % 64) & 1 == 1
+        let (word, bit) = place(digit);
+        self.known[word] & bit != 0
     }
 
     fn submit(&mut self, digit: u32) -> Result<Verdict> {
-        let (word, bit) = ((digit / 64) as usize, 1u64 << (digit % 64));
+        let (word, bit) = place(digit);
         self.synchronise()?;
-        if self.known[word] & bit != 0 {
+        // Who leaves announces nothing more, and what is not announced is not scored.
+        if self.all_leave || self.known[word] & bit != 0 {
             return Ok(Verdict::Lost);
         }
         self.known[word] |= bit;
         Ok(Verdict::Won)
+    }
+
+    fn leaves(&mut self, asked: bool) -> bool {
+        self.asks_to_leave |= asked;
+        self.all_leave
     }
 
     fn announce(&mut self, _digit: u32) -> Result<bool> {

@@ -1,6 +1,8 @@
 //! What the one-sided referees share: tables that are played on in turn, and thinking beside an engine.
 
-use super::{Result, Thinker};
+use std::time::Duration;
+
+use super::{Result, ThinkBy};
 use crate::claim::Account;
 use crate::rma::{Comm, ProgressEngine, Rank};
 
@@ -52,6 +54,16 @@ impl<T> InTurn<T> {
         (self.game.unwrap_or(0) % 2) as usize
     }
 
+    /// That of game `game`, which is not begun.
+    pub(super) fn of_mut(&mut self, game: u64) -> &mut T {
+        &mut self.both[(game % 2) as usize]
+    }
+
+    /// Whether this is the home rank.
+    pub(super) fn is_home(&self) -> bool {
+        self.is_home
+    }
+
     /// Plays game `game` from now on; the one before was [settled](InTurn::settle).
     pub(super) fn begin(&mut self, game: u64) {
         self.game = Some(game);
@@ -85,10 +97,14 @@ impl<T> InTurn<T> {
 
 /// Thinks while `engine` keeps operations on this rank moving.
 #[inline]
-pub(super) fn think_beside(engine: &ProgressEngine<'_>, thinker: &mut Thinker) -> Result<()> {
+pub(super) fn think_beside(
+    engine: &ProgressEngine<'_>,
+    by: ThinkBy,
+    duration: Duration,
+) -> Result<()> {
     match engine.visit_interval() {
-        Some(interval) => thinker.think_and_visit(interval, || engine.visit())?,
-        None => engine.outside_mpi(|| thinker.think())?,
+        Some(interval) => by.spend_and_visit(duration, interval, || engine.visit())?,
+        None => engine.outside_mpi(|| by.spend(duration))?,
     }
     Ok(())
 }

@@ -24,6 +24,7 @@
 
 mod accounting;
 mod announce;
+mod checkpointed;
 mod collective;
 mod guess;
 mod in_turn;
@@ -35,15 +36,16 @@ mod series;
 mod think;
 mod ticketed;
 
-pub use accounting::{Results, Sums};
+pub use accounting::{CutShort, Results, Sums};
 pub use announce::Announcer;
+pub use checkpointed::{Checkpointed, Saving, Snapshot};
 pub use collective::Collective;
 pub use guess::{GuessBy, Guesser, draw_seed};
 pub use observer::{Observer, Operation, Recording};
 pub use one_sided::OneSided;
 pub use play::{Tally, play_game};
 pub use referee::{Referee, Verdict};
-pub use series::Series;
+pub use series::{Resumed, Series};
 pub use think::{ThinkPlan, Thinker};
 pub use ticketed::Ticketed;
 

@@ -66,6 +66,14 @@ pub trait Observer {
     fn finished(&mut self, _tally: &Tally, _begin_ns: u64, _end_ns: u64) -> Result<()> {
         Ok(())
     }
+
+    /// Instead, where this rank left the game before its end.
+    ///
+    /// # Errors
+    /// Whatever ends the game.
+    fn left(&mut self, _tally: &Tally) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Nobody watches.
@@ -170,5 +178,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn finished(&mut self, tally: &Tally, begin_ns: u64, end_ns: u64) -> Result<()> {
         self.0.finished(tally, begin_ns, end_ns)?;
         self.1.finished(tally, begin_ns, end_ns)
+    }
+
+    fn left(&mut self, tally: &Tally) -> Result<()> {
+        self.0.left(tally)?;
+        self.1.left(tally)
     }
 }

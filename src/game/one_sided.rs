@@ -1,8 +1,10 @@
 //! The one-sided referee: a claim board on the home rank, and no collective in the game.
 
+use std::time::Duration;
+
 use super::in_turn::{InTurn, think_beside};
 use super::referee::{Referee, Verdict};
-use super::{Error, Result, Thinker};
+use super::{Error, Result, ThinkBy};
 use crate::claim::{Account, Board, Claim};
 use crate::rma::{Comm, ProgressEngine, Rank};
 use crate::trace::Kind;
@@ -76,6 +78,23 @@ impl<B: Board> OneSided<B> {
 impl<B: Board> Referee for OneSided<B> {
     const OPERATION: Kind = Kind::Claim;
 
+    /// The home rank claims them, as anybody would.
+    fn restore(&mut self, game: u64, digits: &[u32]) -> Result<()> {
+        if !self.boards.is_home() {
+            return Ok(());
+        }
+        let board = self.boards.of_mut(game);
+        for &digit in digits {
+            if !board.claim(digit as usize - 1)?.is_won() {
+                return Err(Error::DoesNotAddUp {
+                    game,
+                    what: format!("digit {digit} of the checkpoint is claimed on a new board"),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn begin_game(&mut self, game: u64) -> Result<()> {
         self.settle()?;
         self.boards.begin(game);
@@ -83,8 +102,8 @@ impl<B: Board> Referee for OneSided<B> {
     }
 
     #[inline]
-    fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
-        think_beside(self.engine(), thinker)
+    fn think(&mut self, by: ThinkBy, duration: Duration) -> Result<()> {
+        think_beside(self.engine(), by, duration)
     }
 
     #[inline]

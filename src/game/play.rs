@@ -3,6 +3,7 @@
 use super::observer::{Observer, Operation};
 use super::referee::{Referee, Verdict};
 use super::{Guesser, Result, Thinker};
+use crate::interrupt;
 use crate::trace::{Kind, Outcome, now_ns};
 
 /// What one rank did in one game.
@@ -22,6 +23,8 @@ pub struct Tally {
     pub play_ns: u64,
     /// From the start of the game on this rank to its last score; 0 without one.
     pub last_win_ns: u64,
+    /// Whether it left before it knew that all digits are claimed. Not told to other ranks.
+    pub left_early: bool,
 }
 
 impl Tally {
@@ -31,7 +34,8 @@ impl Tally {
     }
 }
 
-/// Plays one game on this rank, until the referee says that all digits are claimed.
+/// Plays one game on this rank, until the referee says that all digits are claimed, or that this rank leaves
+/// because a signal has asked it to.
 ///
 /// `entered_ns` is when this rank came to the barrier before the game ([`now_ns`]). The clock is read
 /// once after each thing that takes time: the end of one is the beginning of the next.
@@ -51,12 +55,21 @@ pub fn play_game<R: Referee, O: Observer>(
     observer.started(entered_ns, start_ns);
     let mut now = start_ns;
     while !referee.all_claimed() {
+        if referee.leaves(interrupt::to_end().is_some()) {
+            tally.left_early = true;
+            break;
+        }
         if !thinker.never_thinks() {
-            referee.think(thinker)?;
+            let duration = thinker.draw();
+            referee.think(thinker.by(), duration)?;
             let thought_ns = now_ns();
             tally.think_ns += thought_ns - now;
             observer.thought(now, thought_ns);
             now = thought_ns;
+            if referee.leaves(interrupt::to_end().is_some()) {
+                tally.left_early = true;
+                break;
+            }
         }
         let digit = referee.draw(guesser)?;
         tally.guesses += 1;
@@ -90,7 +103,10 @@ pub fn play_game<R: Referee, O: Observer>(
     tally.operations = referee.n_operations() - operations_before;
     let end_ns = now_ns();
     tally.play_ns = end_ns - start_ns;
-    observer.finished(&tally, now, end_ns)?;
+    match tally.left_early {
+        false => observer.finished(&tally, now, end_ns)?,
+        true => observer.left(&tally)?,
+    }
     Ok(tally)
 }
 

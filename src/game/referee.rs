@@ -1,6 +1,8 @@
 //! Who says whether a guess scores.
 
-use super::{Guesser, Result, Thinker};
+use std::time::Duration;
+
+use super::{Guesser, Result, ThinkBy};
 use crate::claim::Account;
 use crate::trace::{Kind, Outcome};
 
@@ -30,10 +32,20 @@ impl From<Verdict> for Outcome {
 /// The calls come in this order, on all ranks: for each game a barrier, then
 /// [`begin_game`](Referee::begin_game), then [`think`](Referee::think), [`draw`](Referee::draw) and
 /// [`submit`](Referee::submit), and after each win [`announce`](Referee::announce), until
-/// [`all_claimed`](Referee::all_claimed).
+/// [`all_claimed`](Referee::all_claimed), or until it [`leaves`](Referee::leaves).
 pub trait Referee {
     /// What a submission is in a trace.
     const OPERATION: Kind;
+
+    /// Takes over that `digits`, in ascending order, are claimed in game `game`, which will be the first: on
+    /// all ranks, before any begins it.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn restore(&mut self, _game: u64, digits: &[u32]) -> Result<()> {
+        debug_assert!(digits.is_empty(), "this referee resumes nothing");
+        Ok(())
+    }
 
     /// Gets ready for game `game` (0, 1, …). All ranks have left the game before.
     ///
@@ -41,16 +53,35 @@ pub trait Referee {
     /// What MPI returns.
     fn begin_game(&mut self, game: u64) -> Result<()>;
 
-    /// Lets this rank think once, outside MPI, and others' operations through meanwhile, as far as that
-    /// is provided for.
+    /// Lets this rank think for so long, outside MPI, and others' operations through meanwhile, as far as
+    /// that is provided for. Less long where this process is [asked to end](crate::interrupt::to_end).
     ///
     /// # Errors
     /// What MPI returns.
     #[inline]
-    fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
-        thinker.think();
+    fn think(&mut self, by: ThinkBy, duration: Duration) -> Result<()> {
+        by.spend(duration);
         Ok(())
     }
+
+    /// Whether this rank leaves the game now, before all digits are claimed. `asked` says that this process
+    /// was asked to end. Where ranks depend on each other, all leave at the same step.
+    #[inline(always)]
+    fn leaves(&mut self, asked: bool) -> bool {
+        asked
+    }
+
+    /// Writes a checkpoint, where that is provided for: on the home rank, and of the game being played, or
+    /// the last one, whose memory was not yet [accounted](Referee::take_accounts) for.
+    ///
+    /// # Errors
+    /// What MPI returns. That it cannot be written is no error of the game.
+    fn save(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The same between games, of which `n_played` are over and were accounted for.
+    fn save_between(&mut self, _n_played: u64) {}
 
     /// The next guess of this rank: the guesser's, who is told what this rank knows to be claimed, unless
     /// the referee deals out the guesses itself.

@@ -1,12 +1,12 @@
 //! A series of games on all ranks, and the gathering of what happened.
 
-use super::accounting::Results;
+use super::accounting::{CutShort, Played, Results};
 use super::observer::Observer;
 use super::play::{Tally, play_game};
 use super::referee::Referee;
 use super::think::ThinkPlan;
 use super::{Error, GuessBy, Guesser, Result};
-use crate::claim::Account;
+use crate::interrupt;
 use crate::rma::{Comm, in_region};
 use crate::trace::now_ns;
 
@@ -26,14 +26,28 @@ pub struct Series {
     pub think: ThinkPlan,
     /// Which digits ranks guess, unless the referee deals them out.
     pub guess: GuessBy,
+    /// Where an earlier run left off.
+    pub resumed: Resumed,
+}
+
+/// What an earlier run has done of a series. By default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// So many games are over.
+    pub n_played: u64,
+    /// Digits of the next game that are claimed, in ascending order; the referee was told of them.
+    pub claimed: Vec<u32>,
+    /// How many runs there were: each draws random numbers of its own.
+    pub n_runs: u32,
 }
 
 impl Series {
     /// Plays all games. Collective; returns the results on rank 0, `None` elsewhere.
     ///
-    /// One barrier starts each game, and none of the referees but the collective one communicates
-    /// collectively before all have left it. Results are gathered every so many games, so that memory
-    /// stays bounded.
+    /// One allreduce starts each game, as a barrier that also tells whether any rank was
+    /// [asked to end](interrupt::to_end), and none of the referees but the collective one communicates
+    /// collectively before all have left it. Asked to end, all ranks leave the game and stop together.
+    /// Results are gathered every so many games, so that memory stays bounded.
     ///
     /// # Errors
     /// What MPI returns; on rank 0 [`Error::DoesNotAddUp`] where ranks and memory disagree.
@@ -44,15 +58,21 @@ impl Series {
         observer: &mut O,
     ) -> Result<Option<Results>> {
         let rank = comm.rank().unsigned_abs();
+        let seed = self.seed_of_run();
         let mut results = Results::default();
         let mut tallies = Vec::new();
-        for game in 0..self.n_games {
+        let mut signal = None;
+        let mut n_played = self.resumed.n_played;
+        for game in self.resumed.n_played..self.n_games {
             observer.begins(game);
             let entered_ns = now_ns();
-            comm.barrier()?; // all have left the game before, and start this one together
+            signal = come_together(comm)?; // all have left the game before, and start this one together
+            if signal.is_some() {
+                break;
+            }
             referee.begin_game(game)?;
-            let mut guesser = Guesser::new(self.seed, rank, game, self.n_digits, self.guess);
-            let mut thinker = self.think.thinker(self.seed, rank, game);
+            let mut guesser = Guesser::new(seed, rank, game, self.n_digits, self.guess);
+            let mut thinker = self.think.thinker(seed, rank, game);
             let tally = in_region(c"game", || {
                 play_game(referee, &mut guesser, &mut thinker, observer, entered_ns)
             })?;
@@ -63,15 +83,41 @@ impl Series {
                 points = tally.points(),
                 "game over"
             );
+            if interrupt::to_end().is_some() {
+                referee.save()?; // at once: nobody knows how long this process lives
+            }
             tallies.push(tally);
             if tallies.len() == self.games_per_gathering() || game + 1 == self.n_games {
-                comm.barrier()?; // all have left the game: its board is at rest
-                let accounts = referee.take_accounts()?;
-                self.gather(comm, &tallies, &accounts, &mut results)?;
-                tallies.clear();
+                signal = come_together(comm)?; // all have left the game: its board is at rest
+                if signal.is_some() {
+                    break;
+                }
+                self.gather(comm, referee, &mut tallies, None, &mut results)?;
+                n_played = game + 1;
+            }
+        }
+        match signal {
+            None => referee.save_between(self.n_games),
+            Some(signal) if tallies.is_empty() => {
+                referee.save_between(n_played);
+                results.cut_short = Some(CutShort {
+                    signal,
+                    game: n_played,
+                    n_claimed: 0,
+                });
+            }
+            Some(_) => {
+                referee.save()?; // with what others have won meanwhile
+                self.gather(comm, referee, &mut tallies, signal, &mut results)?;
             }
         }
         Ok((comm.rank() == ROOT).then_some(results))
+    }
+
+    /// The seed of this run's random streams: an earlier run's guesses would be known to be lost.
+    fn seed_of_run(&self) -> u64 {
+        // The golden ratio, in 64 bits, keeps the streams of runs apart from those of other seeds.
+        self.seed ^ u64::from(self.resumed.n_runs).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// Gathering costs two collectives; an account of a game costs the home rank 9 bytes a digit.
@@ -80,35 +126,66 @@ impl Series {
         (DIGITS_AT_ONCE / self.n_digits as usize).clamp(1, 256)
     }
 
-    fn gather(
+    /// Gathers what was played since the last time, on rank 0; all ranks have left the last game, which may
+    /// have been cut short if there was a `signal`.
+    fn gather<R: Referee>(
         &self,
         comm: &Comm<'_>,
-        tallies: &[Tally],
-        accounts: &[Account],
+        referee: &mut R,
+        tallies: &mut Vec<Tally>,
+        signal: Option<i32>,
         results: &mut Results,
     ) -> Result<()> {
+        let accounts = referee.take_accounts()?;
         let encoded: Vec<u8> = tallies.iter().flat_map(encode).collect();
+        let n_games = tallies.len();
+        tallies.clear();
         let Some(all) = comm.gather(ROOT, &encoded)? else {
             return Ok(());
         };
         let mut of_ranks: Vec<_> = all.iter().map(|bytes| decode(bytes).into_iter()).collect();
-        for index in 0..tallies.len() {
-            let game = results.n_games;
+        for index in 0..n_games {
+            let game = self.resumed.n_played + results.n_games;
             let lost = || Error::DoesNotAddUp {
                 game,
                 what: "a rank's tally is missing".into(),
             };
             let tallies: Option<Vec<Tally>> = of_ranks.iter_mut().map(Iterator::next).collect();
-            results
-                .add(
-                    self.n_digits,
-                    &tallies.ok_or_else(lost)?,
-                    accounts.get(index),
-                )
+            let is_last = index + 1 == n_games;
+            let played = Played {
+                n_digits: self.n_digits,
+                account: accounts.get(index),
+                claimed_before: match results.n_games {
+                    0 => &self.resumed.claimed,
+                    _ => &[],
+                },
+                may_be_cut: signal.is_some() && is_last,
+            };
+            let n_claimed = results
+                .add(&played, &tallies.ok_or_else(lost)?)
                 .map_err(|what| Error::DoesNotAddUp { game, what })?;
+            results.cut_short = signal.filter(|_| is_last).and_then(|signal| {
+                let is_over = n_claimed == self.n_digits;
+                let next = CutShort {
+                    signal,
+                    game: game + u64::from(is_over),
+                    n_claimed: if is_over { 0 } else { n_claimed },
+                };
+                (next.game < self.n_games).then_some(next)
+            });
         }
         Ok(())
     }
+}
+
+/// All ranks come here before any leaves. Returns the signal that any of them was asked to end by, on all.
+/// Collective.
+fn come_together(comm: &Comm<'_>) -> Result<Option<i32>> {
+    let asked = interrupt::to_end().map_or(0, |signal| 1u64 << signal);
+    let mut all_asked = [0];
+    comm.allreduce_or(&[asked], &mut all_asked)?;
+    let [all_asked] = all_asked;
+    Ok((all_asked != 0).then(|| all_asked.trailing_zeros() as i32))
 }
 
 /// A tally as 64-bit words: six numbers, the number of digits won, the digits.
@@ -121,6 +198,7 @@ fn encode(tally: &Tally) -> Vec<u8> {
         operation_ns,
         play_ns,
         last_win_ns,
+        left_early: _,
     } = tally;
     let numbers = [
         *guesses,
@@ -151,7 +229,7 @@ fn decode(bytes: &[u8]) -> Vec<Tally> {
             operation_ns: words.next()?,
             play_ns: words.next()?,
             last_win_ns: words.next()?,
-            won: Vec::new(),
+            ..Tally::default()
         };
         for _ in 0..words.next()? {
             tally.won.push(u32::try_from(words.next()?).ok()?);
@@ -175,6 +253,7 @@ mod tests {
             operation_ns: seed + 3,
             play_ns: seed + 4,
             last_win_ns: seed + 5,
+            left_early: false,
         };
         let tallies = vec![
             tally(10, &[]),

@@ -7,6 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1};
 
 use super::guess::{Purpose, stream};
+use crate::interrupt;
 use crate::think_time::{Straggler, ThinkBy, ThinkTime};
 
 impl ThinkTime {
@@ -96,42 +97,46 @@ impl Thinker {
         self.base.draw(&mut self.rng) + self.extra
     }
 
-    /// Thinks once.
-    pub fn think(&mut self) {
-        let duration = self.draw();
-        self.by.spend(duration);
-    }
-
-    /// Thinks once, and calls `visit` about every `interval` meanwhile.
-    ///
-    /// # Errors
-    /// Those of `visit`; the thought ends there.
-    pub fn think_and_visit<E>(
-        &mut self,
-        interval: Duration,
-        mut visit: impl FnMut() -> Result<(), E>,
-    ) -> Result<(), E> {
-        let duration = self.draw();
-        let start = Instant::now();
-        while let Some(left) = duration.checked_sub(start.elapsed()) {
-            self.by.spend(left.min(interval));
-            visit()?;
-        }
-        Ok(())
+    /// How it is simulated.
+    #[inline]
+    pub fn by(&self) -> ThinkBy {
+        self.by
     }
 }
 
 impl ThinkBy {
-    fn spend(self, duration: Duration) {
+    /// Thinks for so long, or until this process is [asked to end](interrupt::to_end).
+    pub fn spend(self, duration: Duration) {
         match self {
-            ThinkBy::Sleep => std::thread::sleep(duration),
+            ThinkBy::Sleep => interrupt::sleep(duration),
             ThinkBy::Spin => {
                 let start = Instant::now();
-                while start.elapsed() < duration {
+                while start.elapsed() < duration && interrupt::to_end().is_none() {
                     std::hint::spin_loop();
                 }
             }
         }
+    }
+
+    /// The same, and calls `visit` about every `interval` meanwhile.
+    ///
+    /// # Errors
+    /// Those of `visit`; the thought ends there.
+    pub fn spend_and_visit<E>(
+        self,
+        duration: Duration,
+        interval: Duration,
+        mut visit: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = Instant::now();
+        while let Some(left) = duration.checked_sub(start.elapsed()) {
+            self.spend(left.min(interval));
+            visit()?;
+            if interrupt::to_end().is_some() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn visits_cut_a_thought_and_do_not_change_what_is_drawn() {
+    fn visits_cut_a_thought_and_do_not_shorten_it() {
         for by in [ThinkBy::Sleep, ThinkBy::Spin] {
             let base = "uniform:2ms..4ms".parse().unwrap();
             let plan = ThinkPlan {
@@ -184,14 +189,14 @@ mod tests {
                     n_visits += 1;
                     Ok::<(), ()>(())
                 };
-                visiting
-                    .think_and_visit(Duration::from_micros(100), visit)
+                let duration = visiting.draw();
+                by.spend_and_visit(duration, Duration::from_micros(100), visit)
                     .unwrap();
                 assert!(start.elapsed() >= drawn, "it thinks as long");
                 assert!((2..=41).contains(&n_visits), "{n_visits} visits");
             }
             assert_eq!(alone.draw(), visiting.draw(), "the streams go on alike");
-            assert_eq!(visiting.think_and_visit(MS, || Err("no")), Err("no"));
+            assert_eq!(by.spend_and_visit(MS, MS, || Err("no")), Err("no"));
         }
     }
 

@@ -1,8 +1,10 @@
 //! The referee that deals out the guesses: no digit is guessed twice.
 
+use std::time::Duration;
+
 use super::in_turn::{InTurn, think_beside};
 use super::referee::{Referee, Verdict};
-use super::{Error, Guesser, Result, Thinker};
+use super::{Error, Guesser, Result, ThinkBy};
 use crate::claim::{Account, Memory, Permutation, Tickets};
 use crate::rma::{Comm, ProgressEngine, Rank};
 use crate::trace::Kind;
@@ -18,6 +20,10 @@ pub struct Ticketed<'mpi, M> {
     tickets: InTurn<Tickets<'mpi, M>>,
     order: Permutation,
     seed: u64,
+    /// A game, and the digits that were claimed before it began, in ascending order.
+    restored: Option<(u64, Vec<u32>)>,
+    /// Whether that game is being played.
+    skips: bool,
 }
 
 impl<'mpi, M: Memory> Ticketed<'mpi, M> {
@@ -29,6 +35,8 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
             tickets: InTurn::on(comm, home, tickets),
             order,
             seed,
+            restored: None,
+            skips: false,
         }
     }
 
@@ -66,7 +74,15 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
 impl<M: Memory> Referee for Ticketed<'_, M> {
     const OPERATION: Kind = Kind::Claim;
 
+    /// Their tickets are drawn, and lost.
+    fn restore(&mut self, game: u64, digits: &[u32]) -> Result<()> {
+        self.restored = Some((game, digits.to_vec()));
+        Ok(())
+    }
+
     fn begin_game(&mut self, game: u64) -> Result<()> {
+        self.skips =
+            matches!(&self.restored, Some((of, digits)) if *of == game && !digits.is_empty());
         self.settle()?;
         self.tickets.begin(game);
         // The golden ratio, in 64 bits, keeps the keys of games apart from those of other seeds.
@@ -76,8 +92,8 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
     }
 
     #[inline]
-    fn think(&mut self, thinker: &mut Thinker) -> Result<()> {
-        think_beside(self.engine(), thinker)
+    fn think(&mut self, by: ThinkBy, duration: Duration) -> Result<()> {
+        think_beside(self.engine(), by, duration)
     }
 
     /// The digit of the next ticket; 0 where there is none.
@@ -94,8 +110,13 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
     /// Won by the draw, which nobody else made.
     #[inline]
     fn submit(&mut self, digit: u32) -> Result<Verdict> {
+        let was_claimed = |digit: u32| {
+            let restored = self.restored.as_ref();
+            restored.is_some_and(|(_, digits)| digits.binary_search(&digit).is_ok())
+        };
         Ok(match digit {
             0 => Verdict::Lost,
+            digit if self.skips && was_claimed(digit) => Verdict::Lost,
             _ => Verdict::Won,
         })
     }

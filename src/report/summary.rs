@@ -39,9 +39,27 @@ pub fn summary(run: &RunSummary) -> String {
     text.push('\n');
     text += &ranks(run);
     text.push('\n');
+    if let Some(resumed) = &run.resumed {
+        let _ = writeln!(
+            text,
+            "resumed after {} games and {} digits of the next, which earlier runs had claimed",
+            resumed.game, resumed.digits_claimed
+        );
+    }
+    let claimed = match &run.cut_short {
+        Some(cut) if cut.digits_claimed > 0 => format!(
+            "cut short by {} with {} of {} digits claimed in the last game, the last",
+            cut.signal, cut.digits_claimed, run.digits
+        ),
+        Some(cut) => format!(
+            "cut short by {} between games, all digits claimed",
+            cut.signal
+        ),
+        None => "all digits claimed".into(),
+    };
     let _ = writeln!(
         text,
-        "all digits claimed after {}, last rank left after {}{}",
+        "{claimed} after {}, last rank left after {}{}",
         seconds(run.time_to_complete_s),
         seconds(run.wall_s),
         if run.games == 1 {

@@ -46,7 +46,7 @@ pub(super) struct Handles {
     pub(super) u64: ffi::MPI_Datatype,
     u32: ffi::MPI_Datatype,
     pub(super) or: ffi::MPI_Op,
-    sum: ffi::MPI_Op,
+    pub(super) sum: ffi::MPI_Op,
     max: ffi::MPI_Op,
 }
 

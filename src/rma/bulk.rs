@@ -10,7 +10,7 @@ use mpi::ffi;
 use super::comm::Rank;
 use super::error::{Result, check, int_count};
 use super::homes::Homes;
-use super::layout::{Bits, Kind, Region};
+use super::layout::{Bits, Counter, Kind, Region};
 use super::window::Window;
 
 /// How many words one [`or_run`](Window::or_run) operates on at most.
@@ -110,6 +110,28 @@ impl<H: Homes> Window<'_, H> {
             }
         }
         Ok(())
+    }
+
+    /// Reads all counters while others add to them, each atomically, as a fetch-and-add of 0; pipelined as
+    /// [`fetch_or_pipelined`](Window::fetch_or_pipelined). No one instant shows them all.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    pub fn counters_now(&self, region: Region<Counter>) -> Result<Vec<u64>> {
+        let mut words = vec![0; region.n_words()];
+        for (batch, first) in
+            (words.chunks_mut(super::PIPELINE_DEPTH)).zip((0..).step_by(super::PIPELINE_DEPTH))
+        {
+            for slot in 0..batch.len() {
+                let place = self.locate(&region, first + slot);
+                self.start_fetch_and_op(slot, place, 0, self.handles().sum)?;
+            }
+            self.flush_homes()?; // MPI semantics: all results have landed
+            for (slot, word) in batch.iter_mut().enumerate() {
+                *word = self.fetched(slot);
+            }
+        }
+        Ok(words)
     }
 
     /// Sets all bits of the words `run`, but only `first_bits` of the first and `last_bits` of the last

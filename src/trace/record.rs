@@ -39,7 +39,8 @@ pub enum Outcome {
     Lost = 2,
     /// The guess was 0, which claims nothing: a look at the board (one-sided).
     Looked = 3,
-    /// The allreduce that tells the others of a score; no guess of its own (collective).
+    /// The operation that tells of a score; no guess of its own: an allreduce (collective), or an entry in
+    /// the ledger of a game with checkpoints (one-sided).
     Announced = 4,
     /// The guess was known to be claimed, so no operation was made for it (one-sided).
     Skipped = 5,
@@ -179,7 +180,11 @@ impl Record {
             Kind::Start | Kind::Think | Kind::Finish => outcome == Outcome::None,
             Kind::Claim => matches!(
                 outcome,
-                Outcome::Won | Outcome::Lost | Outcome::Looked | Outcome::Skipped
+                Outcome::Won
+                    | Outcome::Lost
+                    | Outcome::Looked
+                    | Outcome::Announced
+                    | Outcome::Skipped
             ),
             Kind::Allreduce => matches!(outcome, Outcome::Won | Outcome::Lost | Outcome::Announced),
         };

@@ -82,6 +82,9 @@ pub struct RunInfo {
     pub started: String,
     /// When it ended; `None` until then, so also where it was cut short.
     pub ended: Option<String>,
+    /// Name of the signal that ended it before its last game was over, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<String>,
     /// Number of ranks.
     pub ranks: u32,
     /// The rank whose memory holds the claims, or the first where they are spread.
@@ -264,6 +267,7 @@ pub(crate) mod tests {
             command: vec!["onesided".into(), "play".into()],
             started: "2026-11-23T00:00:00Z".into(),
             ended: Some("2026-11-23T00:00:01Z".into()),
+            interrupted: None,
             ranks,
             home: 0,
             digits: 9,

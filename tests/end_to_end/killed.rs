@@ -12,7 +12,7 @@ use crate::trace::{findings, tracing};
 
 /// The processes of this machine whose command line names `folder`, each with the rank that its
 /// launcher gave it; launchers have none.
-fn processes_of(folder: &Path) -> Vec<(u32, Option<u32>)> {
+pub fn processes_of(folder: &Path) -> Vec<(u32, Option<u32>)> {
     let folder = folder.display().to_string();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("Linux").flatten() {
@@ -41,7 +41,7 @@ fn processes_of(folder: &Path) -> Vec<(u32, Option<u32>)> {
     found
 }
 
-fn kill(pid: u32) {
+pub fn kill(pid: u32) {
     let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
     assert!(status.expect("kill runs").success() || !Path::new(&format!("/proc/{pid}")).exists());
 }

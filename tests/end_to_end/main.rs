@@ -5,6 +5,7 @@ mod batch;
 mod counted;
 mod doctor;
 mod experiment;
+mod interrupted;
 mod killed;
 mod play;
 mod started_wrongly;

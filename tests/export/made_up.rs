@@ -66,6 +66,7 @@ fn run(n_ranks: u32, ranks: &[Vec<Record>]) -> RunInfo {
         command: vec!["onesided".into(), "play".into(), "rma".into()],
         started: "2026-11-23T00:00:00Z".into(),
         ended: Some("2026-11-23T00:00:01Z".into()),
+        interrupted: None,
         ranks: n_ranks,
         home: 0,
         digits: N_DIGITS,

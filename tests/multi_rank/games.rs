@@ -137,7 +137,7 @@ fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
         n_games,
         seed: 20 + u64::from(n_digits),
         think,
-        guess: GuessBy::Uniform,
+        ..Series::default()
     }
 }
 

@@ -50,6 +50,7 @@ impl Synthetic {
             command: vec!["onesided".into(), "play".into()],
             started: "2026-11-23T00:00:00Z".into(),
             ended: Some("2026-11-23T00:01:00Z".into()),
+            interrupted: None,
             ranks,
             home: 0,
             digits: 9,

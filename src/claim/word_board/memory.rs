@@ -45,6 +45,12 @@ pub trait Memory: sealed::Sealed {
     /// What MPI returns.
     fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64>;
 
+    /// All counters, each read atomically, while others add to them: no one instant shows them all.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn counters_now(&self, counters: Region<Counter>) -> Result<Vec<u64>>;
+
     /// All words, at rest.
     ///
     /// # Errors
@@ -116,6 +122,10 @@ impl<H: Homes> Memory for Window<'_, H> {
         self.fetch_add(counters, index, addend)
     }
 
+    fn counters_now(&self, counters: Region<Counter>) -> Result<Vec<u64>> {
+        self.counters_now(counters)
+    }
+
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
         self.read(words)
     }
@@ -174,6 +184,13 @@ impl Memory for SharedWindow<'_> {
     #[inline]
     fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
         Ok(self.fetch_add(counters, index, addend))
+    }
+
+    fn counters_now(&self, counters: Region<Counter>) -> Result<Vec<u64>> {
+        let all = 0..counters.n_words();
+        Ok(all
+            .map(|index| self.fetch_add(counters, index, 0))
+            .collect())
     }
 
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {

@@ -7,6 +7,7 @@ use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
 use onesided::rma::Progress;
 
 use super::super::Format;
+use super::checkpoint::CheckpointArgs;
 use super::recording::TraceArgs;
 
 /// Arguments of `onesided play`.
@@ -35,6 +36,8 @@ pub(super) enum PlayVersion {
         /// What keeps claims moving while rank 0 thinks, outside MPI
         #[arg(long, value_enum, default_value = "auto")]
         progress: ProgressArg,
+        #[command(flatten)]
+        checkpoint: CheckpointArgs,
         #[command(flatten)]
         game: GameArgs,
     },
@@ -111,12 +114,12 @@ impl From<ProgressArg> for Progress {
 
 #[derive(Debug, Args)]
 pub(super) struct GameArgs {
-    /// Digits are 1 to N
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(super) digits: u32,
-    /// Games to play, one after the other
-    #[arg(long, value_name = "G", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub(super) games: u64,
+    /// Digits are 1 to N [default: 9]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) digits: Option<u32>,
+    /// Games to play, one after the other [default: 1]
+    #[arg(long, value_name = "G", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) games: Option<u64>,
     /// Seed of all random numbers [default: drawn, and printed with the result]
     #[arg(long, value_name = "S")]
     pub(super) seed: Option<u64>,

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use onesided::analysis::{RankSummary, RunSummary, SUMMARY_FORMAT};
-use onesided::game::Results;
+use onesided::analysis::{
+    CutShortSummary, RankSummary, ResumedSummary, RunSummary, SUMMARY_FORMAT,
+};
+use onesided::game::{CutShort, Results};
+use onesided::interrupt;
 use onesided::rma::{Found, Means};
 use onesided::trace::{
     Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, RunInfo, TracerCost, Version,
@@ -100,6 +103,7 @@ impl Session<'_, '_> {
             command: args.map(|arg| arg.to_string_lossy().into()).collect(),
             started: recording::now_in_words(),
             ended: None,
+            interrupted: None,
             ranks: world.size().unsigned_abs(),
             home: HOME.unsigned_abs(),
             digits: series.n_digits,
@@ -113,6 +117,25 @@ impl Session<'_, '_> {
             clocks: Clocks::one("", 0),
             tracer: TracerCost::default(),
         }
+    }
+
+    /// That a signal has ended the games, and how to go on.
+    pub(super) fn cut_in_words(&self, cut: CutShort) -> String {
+        let CutShort {
+            signal,
+            game,
+            n_claimed,
+        } = cut;
+        let go_on = match self.args.checkpoint_file() {
+            Some(file) => format!("--resume {} goes on with it", file.display()),
+            None => "with --checkpoint FILE it could be gone on with".into(),
+        };
+        format!(
+            "ended by {}, after {game} whole games of {} and {n_claimed} of {} digits of the next; {go_on}",
+            interrupt::name(signal),
+            self.series.n_games,
+            self.series.n_digits,
+        )
     }
 
     /// The summary, on rank 0.
@@ -165,6 +188,16 @@ impl Session<'_, '_> {
             rounds: (version == Version::Collective).then(|| per_rank[0].operations),
             claimed: one_game.then(|| results.scored.iter().map(first).collect()),
             double_scored: (one_game && !doubles.is_empty()).then_some(doubles),
+            cut_short: results.cut_short.map(|cut| CutShortSummary {
+                signal: interrupt::name(cut.signal),
+                game: cut.game,
+                digits_claimed: cut.n_claimed,
+            }),
+            resumed: (series.resumed.n_runs > 0).then(|| ResumedSummary {
+                runs: series.resumed.n_runs,
+                game: series.resumed.n_played,
+                digits_claimed: series.resumed.claimed.len() as u32,
+            }),
             per_rank,
         }
     }

@@ -1,20 +1,24 @@
 //! `onesided play rma|collective`.
 
 mod args;
+mod checkpoint;
 mod describe;
+mod last_resort;
 mod recording;
 mod session;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use onesided::game::{self, GuessBy, Series};
+use onesided::game::{self, GuessBy, Resumed, Series};
+use onesided::interrupt;
 use onesided::rma::launcher::{self, Launch};
 use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
 use onesided::trace::RecordLayer;
 
 pub(super) use args::Play;
 use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
+use checkpoint::Restart;
 use session::Session;
 
 use super::{Failure, Format, keep_stdout_for_results, once_per_job};
@@ -27,7 +31,7 @@ impl Play {
     ///
     /// Records go to `layer`, which is there if [`records`](Play::records).
     pub(super) fn run(self, layer: Option<&RecordLayer>) -> ExitCode {
-        let (mpi, library) = match self.start() {
+        let (mpi, library) = match self.start(layer) {
             Ok(started) => started,
             Err(failure) => return failure.report(),
         };
@@ -39,8 +43,8 @@ impl Play {
             Ok(code) => code,
             Err(error) => end_job(&error),
         };
-        match mpi.finalize_at_last(i32::from(code != ExitCode::SUCCESS)) {
-            Ok(()) => code,
+        match mpi.finalize_at_last(code.into()) {
+            Ok(()) => code.into(),
             Err(error) => end_job(&error.into()),
         }
     }
@@ -56,7 +60,7 @@ impl Play {
     }
 
     /// Starts MPI, after all that can be known to be wrong before.
-    fn start(&self) -> Result<(Mpi, Library), Failure> {
+    fn start(&self, layer: Option<&RecordLayer>) -> Result<(Mpi, Library), Failure> {
         let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
         if let Some(message) = self.contradiction() {
             return Err(Failure::Usage(message));
@@ -81,6 +85,9 @@ impl Play {
         if self.game().format == Format::Json {
             keep_stdout_for_results()?;
         }
+        interrupt::listen()
+            .map_err(|error| Failure::Run(format!("cannot listen for signals: {error}")))?;
+        last_resort::wait(&library, layer.cloned(), self.checkpoint_file());
         let mpi = Mpi::init_up_to(self.thread_level()).map_err(cannot_start)?;
         Ok((mpi, library))
     }
@@ -90,13 +97,15 @@ impl Play {
         world: &Comm<'_>,
         library: &Library,
         layer: Option<&RecordLayer>,
-    ) -> game::Result<ExitCode> {
+    ) -> game::Result<u8> {
         if world.size() == 1 {
             let right = launcher::of(library);
             if let Some(launch) = Launch::from_environment() {
                 let message = launch.is_wrong_for(world.size(), library, right.as_deref());
                 if let Some(message) = message {
-                    return Ok(Failure::Usage(message).report());
+                    let failure = Failure::Usage(message);
+                    failure.report();
+                    return Ok(failure.exit_code());
                 }
             } else if !self.game().quiet {
                 let launcher = right.as_deref().unwrap_or("mpirun");
@@ -109,13 +118,27 @@ impl Play {
         if let Some(message) = self.game().unknown_straggler(world.size()) {
             return all_end(world, &Failure::Usage(message));
         }
+        let restart = match self.restart(world)? {
+            Ok(restart) => restart,
+            Err(message) => return all_end(world, &Failure::Usage(message)),
+        };
+        if restart.as_ref().is_some_and(Restart::is_over) {
+            if world.rank() == HOME && !self.game().quiet {
+                eprintln!(
+                    "onesided: all games of this checkpoint were played: nothing is left to do"
+                );
+            }
+            world.barrier()?;
+            return Ok(0);
+        }
         let session = Session {
             args: &self,
             world,
             library,
             layer,
-            series: self.series(world)?,
+            series: self.series(world, restart.as_ref())?,
             placement: Placement::of(world)?,
+            restart,
         };
         session.run()
     }
@@ -125,13 +148,40 @@ impl Play {
         game
     }
 
+    /// The file that checkpoints go to.
+    fn checkpoint_file(&self) -> Option<&std::path::Path> {
+        match &self.version {
+            PlayVersion::Rma { checkpoint, .. } => checkpoint.file(),
+            PlayVersion::Collective { .. } => None,
+        }
+    }
+
+    /// What to go on with. Collective.
+    fn restart(&self, world: &Comm<'_>) -> game::Result<Result<Option<Restart>, String>> {
+        match &self.version {
+            PlayVersion::Rma {
+                checkpoint, game, ..
+            } => checkpoint.restart(world, game),
+            PlayVersion::Collective { .. } => Ok(Ok(None)),
+        }
+    }
+
     /// Which games to play. Collective.
-    fn series(&self, world: &Comm<'_>) -> game::Result<Series> {
+    fn series(&self, world: &Comm<'_>, restart: Option<&Restart>) -> game::Result<Series> {
         let args = self.game();
+        let (n_digits, n_games, seed) = match restart {
+            Some(restart) => restart.series(),
+            None => (
+                args.digits.unwrap_or(9),
+                args.games.unwrap_or(1),
+                agree_on_seed(args.seed, world)?,
+            ),
+        };
         Ok(Series {
-            n_digits: args.digits,
-            n_games: args.games,
-            seed: agree_on_seed(args.seed, world)?,
+            n_digits,
+            n_games,
+            seed,
+            resumed: restart.map_or_else(Resumed::default, Restart::resumed),
             think: args.think_plan(),
             guess: match self.version.guess() {
                 GuessArg::Unclaimed => GuessBy::Unclaimed,
@@ -153,17 +203,13 @@ impl Play {
 }
 
 /// Ends on a failure that all ranks know of: rank 0 says it. Collective.
-fn all_end(world: &Comm<'_>, failure: &Failure) -> game::Result<ExitCode> {
+fn all_end(world: &Comm<'_>, failure: &Failure) -> game::Result<u8> {
     let is_first = world.rank() == HOME;
     if is_first {
         eprintln!("{failure}");
     }
     world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
-    Ok(ExitCode::from(if is_first {
-        failure.exit_code()
-    } else {
-        0
-    }))
+    Ok(if is_first { failure.exit_code() } else { 0 })
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.

@@ -114,7 +114,12 @@ impl Tracing<'_> {
 
     /// Ends recording. Collective. What went wrong with it, on rank 0, in words: the games themselves
     /// went well.
-    pub(super) fn finish(mut self, world: &Comm<'_>) -> game::Result<Option<String>> {
+    /// On rank 0, `interrupted` names the signal that ended the games, if one did.
+    pub(super) fn finish(
+        mut self,
+        world: &Comm<'_>,
+        interrupted: Option<String>,
+    ) -> game::Result<Option<String>> {
         let closed = self
             .recorder
             .close()
@@ -128,6 +133,7 @@ impl Tracing<'_> {
             return Ok(None);
         };
         info.ended = Some(now_in_words());
+        info.interrupted = interrupted;
         let written = write(&self.folder, &info);
         let full = too_small(&dropped, self.recorder.capacity());
         Ok(failure.or(written.err()).or(full))
@@ -207,7 +213,10 @@ fn write(folder: &Path, info: &RunInfo) -> Result<(), String> {
 }
 
 /// The failure of the first rank that has one, on all ranks. Collective.
-fn first_failure(world: &Comm<'_>, outcome: Result<(), String>) -> game::Result<Option<String>> {
+pub(super) fn first_failure(
+    world: &Comm<'_>,
+    outcome: Result<(), String>,
+) -> game::Result<Option<String>> {
     let message = outcome.err();
     let mut message_len = 0u64;
     let mut first = String::new();

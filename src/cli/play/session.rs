@@ -1,21 +1,25 @@
 //! One run: boards are opened, the run is recorded, games are played, the result is printed.
 
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
 
 use onesided::claim::{
-    BitBoard, Board, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard, SpreadBoard,
-    Tickets, TwoTierBoard,
+    BitBoard, Board, Ledger, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard,
+    SpreadBoard, Tickets, TwoTierBoard,
 };
-use onesided::game::{self, Announcer, Collective, OneSided, Referee, Results, Series, Ticketed};
+use onesided::game::{
+    self, Announcer, Checkpointed, Collective, OneSided, Referee, Results, Series, Snapshot,
+    Ticketed,
+};
+use onesided::interrupt;
 use onesided::report;
 use onesided::rma::{self, Comm, Hints, Library, Means, Placement, ProgressEngine};
 use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
 
 use super::super::{Failure, Format, print, print_json};
 use super::args::{ClaimWith, GameArgs, GuessArg, HomeArg, PlayVersion, ProgressArg};
-use super::recording::Tracing;
-use super::{HOME, Play, all_end, describe};
+use super::checkpoint::{self, Restart};
+use super::recording::{self, Tracing};
+use super::{HOME, Play, all_end, describe, last_resort};
 
 /// What a run is played with. The same on all ranks, but for what only rank 0 has.
 pub(super) struct Session<'a, 'mpi> {
@@ -25,11 +29,13 @@ pub(super) struct Session<'a, 'mpi> {
     pub(super) layer: Option<&'a RecordLayer>,
     pub(super) series: Series,
     pub(super) placement: Placement,
+    /// What an earlier run left to go on with.
+    pub(super) restart: Option<Restart>,
 }
 
 impl<'mpi> Session<'_, 'mpi> {
     /// Plays all games and prints the result. Collective.
-    pub(super) fn run(&self) -> game::Result<ExitCode> {
+    pub(super) fn run(&self) -> game::Result<u8> {
         match self.args.version {
             PlayVersion::Collective { .. } => {
                 let mut referee = Collective::new(self.world, self.series.n_digits);
@@ -100,12 +106,74 @@ impl<'mpi> Session<'_, 'mpi> {
     }
 
     /// Plays one-sidedly, and closes the boards.
-    fn play_on<B: Board>(&self, boards: [rma::Result<B>; 2]) -> game::Result<ExitCode> {
+    fn play_on<B: Board>(&self, boards: [rma::Result<B>; 2]) -> game::Result<u8> {
         let [first, second] = boards;
         let mut referee = OneSided::on(self.world, HOME, [first?, second?]);
         referee.skip_known(self.skips_known());
         let info = self.describe_progress(referee.engine());
-        let code = self.play(&mut referee, Some(info))?;
+        let code = self.play_one_sided(&mut referee, info)?;
+        referee.close()?;
+        Ok(code)
+    }
+
+    /// Plays, with checkpoints where they are asked for.
+    fn play_one_sided<R: Referee>(
+        &self,
+        referee: &mut R,
+        progress: ProgressInfo,
+    ) -> game::Result<u8> {
+        let n_digits = self.series.n_digits as usize;
+        if self.args.checkpoint_file().is_none() {
+            return self.play(referee, Some(progress));
+        }
+        match self.claim_with() {
+            Some(ClaimWith::SharedMemory) => {
+                let open = || Ledger::open_shared(self.world, HOME, n_digits);
+                self.play_with_checkpoints(referee, [open()?, open()?], progress)
+            }
+            _ => {
+                let open = || Ledger::open(self.world, HOME, n_digits);
+                self.play_with_checkpoints(referee, [open()?, open()?], progress)
+            }
+        }
+    }
+
+    fn play_with_checkpoints<R: Referee, M: Memory>(
+        &self,
+        referee: &mut R,
+        ledgers: [Ledger<M>; 2],
+        progress: ProgressInfo,
+    ) -> game::Result<u8> {
+        let PlayVersion::Rma {
+            checkpoint: args, ..
+        } = &self.args.version
+        else {
+            return self.play(referee, Some(progress));
+        };
+        let Some(file) = args.file() else {
+            return self.play(referee, Some(progress));
+        };
+        let (series, n_ranks) = (&self.series, self.world.size().unsigned_abs());
+        let nothing = || Snapshot {
+            game: 0,
+            entries: vec![None; series.n_digits as usize],
+        };
+        let snapshot =
+            (self.restart.as_ref()).map_or_else(nothing, |restart| restart.snapshot.clone());
+        let written = match self.world.rank() {
+            HOME => checkpoint::try_to_write(file, series, n_ranks, &snapshot),
+            _ => Ok(()),
+        };
+        let failure = recording::first_failure(self.world, written)?;
+        let saving = args.saving(file, series, n_ranks);
+        let mut referee = Checkpointed::on(self.world, HOME, referee, ledgers, saving);
+        let code = match failure {
+            Some(message) => all_end(self.world, &Failure::Run(message))?,
+            None => {
+                referee.restore(&snapshot)?;
+                self.play(&mut referee, Some(progress))?
+            }
+        };
         referee.close()?;
         Ok(code)
     }
@@ -114,11 +182,11 @@ impl<'mpi> Session<'_, 'mpi> {
     fn play_by_ticket<M: Memory>(
         &self,
         tickets: [rma::Result<Tickets<'mpi, M>>; 2],
-    ) -> game::Result<ExitCode> {
+    ) -> game::Result<u8> {
         let [first, second] = tickets;
         let mut referee = Ticketed::on(self.world, HOME, [first?, second?], self.series.seed);
         let info = self.describe_progress(referee.engine());
-        let code = self.play(&mut referee, Some(info))?;
+        let code = self.play_one_sided(&mut referee, info)?;
         referee.close()?;
         Ok(code)
     }
@@ -161,7 +229,7 @@ impl<'mpi> Session<'_, 'mpi> {
         &self,
         referee: &mut R,
         progress: Option<ProgressInfo>,
-    ) -> game::Result<ExitCode> {
+    ) -> game::Result<u8> {
         let tracing = match self.start_recording(progress.clone())? {
             Ok(tracing) => tracing,
             Err(failure) => return all_end(self.world, &failure),
@@ -169,22 +237,33 @@ impl<'mpi> Session<'_, 'mpi> {
         let hosts = self.world.gather(HOME, rma::processor_name()?.as_bytes())?;
         tracing::info!(rank = self.world.rank(), library = %self.library, series = ?self.series, "playing");
         let results = self.play_series(tracing.as_ref(), referee)?;
+        let cut_short = results.as_ref().and_then(|results| results.cut_short);
+        let has_played = results.as_ref().is_none_or(|results| results.n_games > 0);
         let summary = results.zip(hosts).map(|(results, hosts)| {
             let mut summary = self.summarise(results, &hosts);
             summary.progress = progress;
             summary
         });
         let trouble = match tracing {
-            Some(tracing) => tracing.finish(self.world)?,
+            Some(tracing) => {
+                let signal = cut_short.map(|cut| interrupt::name(cut.signal));
+                tracing.finish(self.world, signal)?
+            }
             None => None,
         };
         if let Some(trouble) = trouble {
             eprintln!("onesided: warning: {trouble}");
         }
         let Some(summary) = summary else {
-            return Ok(ExitCode::SUCCESS);
+            last_resort::has_stopped();
+            return Ok(0);
         };
+        let code = cut_short.map_or(0, |cut| last_resort::exit_code(cut.signal));
+        if let Some(cut) = cut_short.filter(|_| !self.game().quiet) {
+            eprintln!("onesided: {}", self.cut_in_words(cut));
+        }
         let printed = match self.game() {
+            _ if !has_played => Ok(()),
             GameArgs {
                 format: Format::Json,
                 ..
@@ -192,12 +271,13 @@ impl<'mpi> Session<'_, 'mpi> {
             GameArgs { quiet: true, .. } => Ok(()),
             _ => print(&report::summary(&summary)),
         };
+        last_resort::has_stopped();
         Ok(printed.map_or_else(
             |failure| {
                 eprintln!("{failure}");
-                ExitCode::from(failure.exit_code())
+                failure.exit_code()
             },
-            |()| ExitCode::SUCCESS,
+            |()| code,
         ))
     }
 

@@ -28,6 +28,8 @@ pub(super) enum What {
     AllreduceWon,
     AllreduceLost,
     AllreduceAnnounced,
+    /// Enters the digit that was won in the ledger.
+    ClaimAnnounced,
     /// Several records; see [`Sum`].
     Several,
 }
@@ -41,6 +43,7 @@ impl What {
             (Kind::Claim, Outcome::Won) => What::ClaimWon,
             (Kind::Claim, Outcome::Looked) => What::ClaimLooked,
             (Kind::Claim, Outcome::Skipped) => What::ClaimSkipped,
+            (Kind::Claim, Outcome::Announced) => What::ClaimAnnounced,
             (Kind::Claim, _) => What::ClaimLost,
             (Kind::Allreduce, Outcome::Won) => What::AllreduceWon,
             (Kind::Allreduce, Outcome::Announced) => What::AllreduceAnnounced,
@@ -50,7 +53,7 @@ impl What {
 
     /// Whether it is an operation, which has an item.
     pub(super) fn is_operation(self) -> bool {
-        (What::ClaimWon as u8..=What::AllreduceAnnounced as u8).contains(&(self as u8))
+        (What::ClaimWon as u8..=What::ClaimAnnounced as u8).contains(&(self as u8))
     }
 
     pub(super) fn is_allreduce(self) -> bool {
@@ -59,7 +62,7 @@ impl What {
 
     /// Whether a guess ends with it.
     pub(super) fn is_guess(self) -> bool {
-        self.is_operation() && self != What::AllreduceAnnounced
+        self.is_operation() && !matches!(self, What::AllreduceAnnounced | What::ClaimAnnounced)
     }
 }
 

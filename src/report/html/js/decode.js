@@ -1,16 +1,18 @@
 // Unpacks what ../encode.rs has written: columns of varints, deflated, in base64.
 
-const THINK = 1, SEVERAL = 10;
+const THINK = 1, SEVERAL = 11;
 const CLAIMED = 0x10, WAITS = 0x20, NEXT_GAME = 0x40;
 const NOBODY = 0xffffffff;
 const WORDS = [
   ["start of the game"], ["thinking"], ["end of the game"],
   ["claim", "won"], ["claim", "lost"], ["look at the board"], ["guess", "known to be claimed, skipped"],
-  ["allreduce", "won"], ["allreduce", "lost"], ["allreduce", "tells of a score"], ["several records"],
+  ["allreduce", "won"], ["allreduce", "lost"], ["allreduce", "tells of a score"],
+  ["entry in the ledger"], ["several records"],
 ];
-const isOperation = (kind) => kind >= 3 && kind <= 9;
+const isOperation = (kind) => kind >= 3 && kind <= 10;
 const isAllreduce = (kind) => kind >= 7 && kind <= 9;
 const isGuess = (kind) => kind >= 3 && kind <= 8;
+const tellsOfScore = (kind) => kind === 9 || kind === 10;
 // 0 thinking, 1 operation, 3 other; 2 is waiting, which has no kind of its own.
 const THINKING = 0, OPERATION = 1, WAITING = 2, OTHER = 3;
 const stateOf = (kind) => (kind === THINK ? THINKING : isOperation(kind) ? OPERATION : OTHER);

@@ -70,8 +70,8 @@ function addMixed(run, i, times, n, column, out) {
 }
 const mixed = new Float64Array(4);
 
-// Where the guesses of a lane end: the axis by guesses has a whole number there. An allreduce that tells of
-// a score belongs to the guess that scored.
+// Where the guesses of a lane end: the axis by guesses has a whole number there. An operation that tells
+// of a score belongs to the guess that scored.
 function guessBreaks(run, lane) {
   run.guesses = run.guesses || [];
   if (run.guesses[lane]) return run.guesses[lane];
@@ -83,7 +83,7 @@ function guessBreaks(run, lane) {
       const n = sumOf(run, i, 3);
       for (let k = 1; k <= n; k++) breaks.push(run.begin[i] + (k / n) * (run.end[i] - run.begin[i]));
     } else if (isGuess(kind)) {
-      const tells = i + 1 < last && (run.what[i + 1] & 15) === 9;
+      const tells = i + 1 < last && tellsOfScore(run.what[i + 1] & 15);
       breaks.push(run.end[tells ? i + 1 : i]);
     }
   }

@@ -1,0 +1,346 @@
+//! Signals, checkpoints, and going on: nothing is lost, and nothing is claimed twice.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use onesided::checkpoint::Reader;
+use onesided::claim::Entry;
+use onesided::trace::{End, Kind, Outcome, RUN_FILE, Trace};
+use serde_json::Value;
+
+use crate::killed::{kill, processes_of};
+use crate::onesided;
+use crate::support::{Ended, Job, scratch, signal};
+
+/// Every way to claim that checkpoints go with.
+const METHODS: &[&str] = &[
+    "",
+    "--claim-with compare-and-swap",
+    "--claim-with shared-memory",
+    "--claim-with two-tier",
+    "--home spread",
+    "--guess ticket",
+    "--guess ticket --claim-with shared-memory",
+];
+
+const DIGITS: u32 = 300;
+
+/// A game that takes some seconds.
+const LONG: &str = "--digits 300 --think exp:4ms --guess unclaimed --seed 3";
+
+/// The same where guesses are dealt out.
+fn long(method: &str) -> String {
+    match method.contains("ticket") {
+        true => format!("{} {method}", LONG.replace("--guess unclaimed", "")),
+        false => format!("{LONG} {method}"),
+    }
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(scratch())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        self.path("checkpoint")
+    }
+
+    /// `play rma ARGS` with a trace, and the checkpoint as `option`.
+    fn job(&self, n_ranks: u32, args: &str, option: &str, trace: &str) -> Job {
+        let job = onesided(n_ranks, &format!("play rma {args} --format json {option}"))
+            .args([self.checkpoint().display().to_string(), "--trace".into()])
+            .args([self.path(trace).display().to_string()]);
+        job.deadline(Duration::from_secs(90))
+    }
+
+    /// Starts the job, waits until `n` digits are won, has `act` do something to its processes, and
+    /// waits for its end.
+    fn act_on(&self, job: Job, n: usize, act: impl FnOnce(&[(u32, Option<u32>)])) -> Ended {
+        self.wait_for(job, || wins(&self.path("first")).len() >= n, act)
+    }
+
+    fn wait_for(
+        &self,
+        job: Job,
+        enough: impl Fn() -> bool,
+        act: impl FnOnce(&[(u32, Option<u32>)]),
+    ) -> Ended {
+        let folder = self.path("first");
+        let job = std::thread::spawn(move || job.run());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !folder.join(RUN_FILE).exists() || !enough() {
+            assert!(Instant::now() < deadline, "nothing is won");
+            assert!(!job.is_finished(), "it has ended: {:#?}", job.join());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        act(&processes_of(&folder));
+        job.join().expect("the job's thread")
+    }
+
+    /// Who has scored what, by the checkpoint.
+    fn entries(&self) -> BTreeMap<u32, Entry> {
+        let reader = Reader::open(&self.checkpoint()).expect("a whole checkpoint");
+        assert_eq!(reader.n_words(), u64::from(DIGITS));
+        let mut entries = BTreeMap::new();
+        let look = |first: u64, words: &[u64]| {
+            let words = (first as u32 + 1..)
+                .zip(words)
+                .filter(|&(_, &word)| word != 0);
+            entries.extend(
+                words.map(|(digit, &word)| (digit, Entry::from_word(word).expect("an entry"))),
+            );
+        };
+        reader.for_each_piece(look).expect("whole pieces");
+        entries
+    }
+
+    /// Resumes on `n_ranks`, and checks that it claims what the checkpoint lacks, each digit once.
+    fn goes_on(&self, n_ranks: u32, args: &str) {
+        let before = self.entries();
+        let ended = self
+            .job(n_ranks, args, "--resume", "resumed")
+            .run()
+            .expect_success();
+        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+        if before.len() < DIGITS as usize {
+            assert_eq!(
+                summary["resumed"]["digits_claimed"],
+                before.len(),
+                "{summary:#}"
+            );
+        }
+        let won = wins(&self.path("resumed"));
+        let mut all: Vec<u32> = before.keys().copied().chain(won).collect();
+        all.sort_unstable();
+        assert!(
+            all.iter().copied().eq(1..=DIGITS),
+            "{n_ranks} ranks, {args}: {all:?}"
+        );
+    }
+}
+
+fn n_records(folder: &Path) -> usize {
+    let trace = Trace::open(folder).expect("a run");
+    (0..trace.run.ranks)
+        .map(|rank| trace.records(rank).count())
+        .sum()
+}
+
+/// The digits that all ranks won, by their records.
+fn wins(folder: &Path) -> Vec<u32> {
+    let trace = Trace::open(folder).expect("a run");
+    let ranks = (0..trace.run.ranks).flat_map(|rank| trace.records(rank));
+    let won = ranks.filter(|record| record.kind == Kind::Claim && record.outcome == Outcome::Won);
+    won.map(|record| record.item).collect()
+}
+
+fn launcher_of(processes: &[(u32, Option<u32>)]) -> u32 {
+    // The first of them: a launcher may have children of the same command line.
+    let launcher = processes.iter().find(|(_, rank)| rank.is_none());
+    launcher.expect("a launcher").0
+}
+
+/// What a batch system does (all ranks get it), and what a person does (the launcher gets it).
+#[test]
+fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
+    for (index, method) in METHODS.iter().enumerate() {
+        for to_launcher in [false, true] {
+            let folder = Folder::new();
+            let args = long(method);
+            let name = ["TERM", "INT"][index % 2];
+            let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
+            let ended = folder.act_on(job, 20, |processes| match to_launcher {
+                true => signal(name, launcher_of(processes)),
+                false => (processes.iter().filter(|(_, rank)| rank.is_some()))
+                    .for_each(|&(process, _)| signal(name, process)),
+            });
+            let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
+            assert!(
+                !ended.timed_out && ended.took < Duration::from_secs(60),
+                "{context}"
+            );
+            if to_launcher {
+                assert_ne!(ended.code, Some(0), "{context}");
+            } else {
+                let signal = [15, 2][index % 2];
+                assert_eq!(ended.code, Some(128 + signal), "{context}");
+            }
+            // A launcher that ends gives no time to print, at times; that it was told is enough.
+            let summary: Option<Value> = ended.stdout.find('{').and_then(|at| {
+                let until = ended.stdout.rfind('}')?;
+                serde_json::from_str(&ended.stdout[at..=until]).ok()
+            });
+            assert!(summary.is_some() || to_launcher, "{context}");
+            let won = wins(&folder.path("first"));
+            let entries = folder.entries();
+            assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
+            if let Some(summary) = summary {
+                assert_eq!(
+                    ended.stderr.matches("onesided: ended by SIG").count(),
+                    1,
+                    "{context}"
+                );
+                assert_eq!(
+                    summary["cut_short"]["signal"],
+                    format!("SIG{name}"),
+                    "{context}"
+                );
+                assert_eq!(
+                    summary["cut_short"]["digits_claimed"],
+                    won.len(),
+                    "{context}"
+                );
+                assert_eq!(summary["points_total"], won.len(), "{context}");
+                let trace = Trace::open(&folder.path("first")).unwrap();
+                for rank in 0..3 {
+                    let mut records = trace.records(rank);
+                    records.by_ref().for_each(drop);
+                    assert_eq!(records.end(), Some(&End::Closed), "{context}");
+                }
+                assert_eq!(trace.run.interrupted, Some(format!("SIG{name}")));
+                let mut digits = won.clone();
+                digits.sort_unstable();
+                assert!(entries.keys().copied().eq(digits), "{context}");
+            }
+            // What the checkpoint has was won, by whom it says.
+            for (digit, entry) in &entries {
+                assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
+            }
+            folder.goes_on([1, 2, 5][index % 3], method);
+        }
+    }
+}
+
+/// What the ranks won after the last checkpoint is claimed anew; what it has is not.
+#[test]
+fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
+    for (victim, method) in [(0, METHODS[0]), (1, METHODS[2]), (2, METHODS[5])] {
+        let folder = Folder::new();
+        let args = long(method);
+        let job = folder.job(3, &args, "--checkpoint-every 30ms --checkpoint", "first");
+        let ended = folder.act_on(job, 40, |processes| {
+            let (process, _) = (processes.iter())
+                .find(|(_, rank)| *rank == Some(victim))
+                .expect("a rank");
+            kill(*process);
+        });
+        assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+        let won = wins(&folder.path("first"));
+        let entries = folder.entries();
+        assert!(!entries.is_empty() && entries.keys().all(|digit| won.contains(digit)));
+        assert!(folder.path("checkpoint.previous").exists());
+        // On another number of ranks, twice: what was resumed can be resumed.
+        folder.goes_on(2, method);
+        assert!(folder.entries().is_empty(), "it is over");
+    }
+}
+
+#[test]
+fn sigusr1_writes_a_checkpoint_and_ends_nothing() {
+    let folder = Folder::new();
+    let job = folder.job(2, &long(""), "--checkpoint-every 1h --checkpoint", "first");
+    let before = std::cell::Cell::new(0);
+    let ended = folder.act_on(job, 20, |processes| {
+        assert!(folder.entries().is_empty(), "nothing was due");
+        let ranks = processes.iter().filter(|(_, rank)| rank.is_some());
+        ranks.for_each(|&(process, _)| signal("USR1", process));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while folder.entries().is_empty() {
+            assert!(Instant::now() < deadline, "no checkpoint is written");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        before.set(folder.entries().len());
+    });
+    ended.expect_success();
+    assert!(before.get() >= 20);
+    assert_eq!(wins(&folder.path("first")).len(), DIGITS as usize);
+}
+
+/// One rank is told, and tells the others in the next allreduce.
+#[test]
+fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
+    for told in [&[0, 1, 2][..], &[1]] {
+        let folder = Folder::new();
+        let args = "play collective --digits 300 --think exp:4ms --seed 3 --format json --trace";
+        let job = onesided(3, args).args([folder.path("first").display().to_string()]);
+        let ended = folder.wait_for(
+            job,
+            || n_records(&folder.path("first")) > 100,
+            |processes| {
+                let is_told = |rank: Option<u32>| rank.is_some_and(|rank| told.contains(&rank));
+                (processes.iter().filter(|(_, rank)| is_told(*rank)))
+                    .for_each(|&(process, _)| signal("TERM", process));
+            },
+        );
+        assert_eq!(
+            (ended.code, ended.timed_out),
+            (Some(143), false),
+            "{ended:#?}"
+        );
+        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+        assert_eq!(summary["cut_short"]["signal"], "SIGTERM", "{summary:#}");
+        let rounds = summary["rounds"].as_u64().unwrap();
+        for rank in summary["per_rank"].as_array().unwrap() {
+            let steps = rank["guesses"].as_u64().unwrap() + rank["points"].as_u64().unwrap();
+            assert_eq!(
+                (steps, rank["operations"].as_u64()),
+                (rounds, Some(rounds)),
+                "{summary:#}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_or_gone_on_with_is_said_before_the_game() {
+    let folder = Folder::new();
+    let file = folder.checkpoint();
+    let says = |option: &str, args: &str, code: i32, expected: &str| {
+        let job = onesided(2, &format!("play rma {args} {option}"));
+        let ended = job.args([file.display().to_string()]).run();
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        assert_eq!(
+            ended.stderr.matches(expected).count(),
+            1,
+            "{expected}: {ended:#?}"
+        );
+        assert!(ended.stdout.is_empty(), "{ended:#?}");
+    };
+    says("--resume", "", 2, "No such file");
+    fs::write(&file, "something else").unwrap();
+    says("--checkpoint", "", 2, "is there already");
+    says("--resume", "", 2, "cannot resume from");
+    fs::remove_file(&file).unwrap();
+    let job = onesided(2, "play rma --digits 300 --quiet --checkpoint");
+    job.args([file.display().to_string()])
+        .run()
+        .expect_success();
+    says("--resume", "--digits 30", 2, "leave that out");
+    says("--resume", "", 0, "nothing is left to do");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    says("--resume", "", 2, "cannot resume from");
+    let nowhere = folder.path("nowhere/checkpoint");
+    let ended = onesided(2, "play rma --checkpoint")
+        .args([nowhere.display().to_string()])
+        .run();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!(
+        ended.stderr.matches("cannot write the checkpoint").count(),
+        1,
+        "{ended:#?}"
+    );
+    let every = onesided(2, "play rma --checkpoint-every 0s --checkpoint x").run();
+    assert!(
+        every.code == Some(2) && every.stderr.contains("it is 0"),
+        "{every:#?}"
+    );
+}
