@@ -26,7 +26,7 @@ pub struct Snapshot {
 pub struct Saving<'a> {
     /// At most so long after the one before.
     pub every: Duration,
-    /// Writes it. What goes wrong with that is for it to say.
+    /// Writes it, and had better not keep the game waiting for that. What goes wrong is for it to say.
     pub write: Box<dyn FnMut(&Snapshot) + 'a>,
 }
 
@@ -47,18 +47,18 @@ pub struct Checkpointed<'a, R, M> {
 
 impl<'a, 'mpi, R: Referee, M: Memory> Checkpointed<'a, R, M> {
     /// On two ledgers of as many items as there are digits, which lie on rank `home`, as does what `inner`
-    /// plays on: its progress is theirs.
+    /// plays on: its progress is theirs. `saving` is there on the home rank.
     pub fn on(
         comm: &Comm<'_>,
         home: Rank,
         inner: &'a mut R,
         ledgers: [Ledger<M>; 2],
-        saving: Saving<'a>,
+        saving: Option<Saving<'a>>,
     ) -> Self {
         Checkpointed {
             inner,
             ledgers: InTurn::on(comm, home, ledgers),
-            saving: (comm.rank() == home).then_some(saving),
+            saving,
             saved: Instant::now(),
             game: None,
         }

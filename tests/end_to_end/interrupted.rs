@@ -28,7 +28,7 @@ const METHODS: &[&str] = &[
 const DIGITS: u32 = 300;
 
 /// A game that takes some seconds.
-const LONG: &str = "--digits 300 --think exp:4ms --guess unclaimed --seed 3";
+const LONG: &str = "--digits 300 --think exp:30ms --guess unclaimed --seed 3";
 
 /// The same where guesses are dealt out.
 fn long(method: &str) -> String {
@@ -127,6 +127,14 @@ impl Folder {
     }
 }
 
+fn wait_until(what: &str, is_there: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_there() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn n_records(folder: &Path) -> usize {
     let trace = Trace::open(folder).expect("a run");
     (0..trace.run.ranks)
@@ -152,7 +160,12 @@ fn launcher_of(processes: &[(u32, Option<u32>)]) -> u32 {
 #[test]
 fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
     for (index, method) in METHODS.iter().enumerate() {
-        for to_launcher in [false, true] {
+        // What the launcher makes of it does not depend on how digits are claimed.
+        for &to_launcher in if index < 2 {
+            &[false, true][..]
+        } else {
+            &[false]
+        } {
             let folder = Folder::new();
             let args = long(method);
             let name = ["TERM", "INT"][index % 2];
@@ -183,14 +196,12 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
             let entries = folder.entries();
             assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
             if let Some(summary) = summary {
-                assert_eq!(
-                    ended.stderr.matches("onesided: ended by SIG").count(),
-                    1,
-                    "{context}"
-                );
-                assert_eq!(
-                    summary["cut_short"]["signal"],
-                    format!("SIG{name}"),
+                let said = ended.stderr.matches("onesided: ended by SIG").count();
+                assert!(said == 1 || to_launcher && said == 0, "{context}");
+                // Launchers make SIGTERM of SIGINT.
+                let by = summary["cut_short"]["signal"].as_str().expect("a name");
+                assert!(
+                    by == format!("SIG{name}") || to_launcher && by == "SIGTERM",
                     "{context}"
                 );
                 assert_eq!(
@@ -205,7 +216,7 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
                     records.by_ref().for_each(drop);
                     assert_eq!(records.end(), Some(&End::Closed), "{context}");
                 }
-                assert_eq!(trace.run.interrupted, Some(format!("SIG{name}")));
+                assert_eq!(trace.run.interrupted.as_deref(), Some(by));
                 let mut digits = won.clone();
                 digits.sort_unstable();
                 assert!(entries.keys().copied().eq(digits), "{context}");
@@ -227,6 +238,7 @@ fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
         let args = long(method);
         let job = folder.job(3, &args, "--checkpoint-every 30ms --checkpoint", "first");
         let ended = folder.act_on(job, 40, |processes| {
+            wait_until("a checkpoint", || !folder.entries().is_empty());
             let (process, _) = (processes.iter())
                 .find(|(_, rank)| *rank == Some(victim))
                 .expect("a rank");
@@ -235,7 +247,9 @@ fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
         assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
         let won = wins(&folder.path("first"));
         let entries = folder.entries();
-        assert!(!entries.is_empty() && entries.keys().all(|digit| won.contains(digit)));
+        let context = format!("rank {victim}, {args}: {entries:?} of {won:?}");
+        assert!(!entries.is_empty(), "{context}");
+        assert!(entries.keys().all(|digit| won.contains(digit)), "{context}");
         assert!(folder.path("checkpoint.previous").exists());
         // On another number of ranks, twice: what was resumed can be resumed.
         folder.goes_on(2, method);
@@ -252,11 +266,7 @@ fn sigusr1_writes_a_checkpoint_and_ends_nothing() {
         assert!(folder.entries().is_empty(), "nothing was due");
         let ranks = processes.iter().filter(|(_, rank)| rank.is_some());
         ranks.for_each(|&(process, _)| signal("USR1", process));
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while folder.entries().is_empty() {
-            assert!(Instant::now() < deadline, "no checkpoint is written");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("a checkpoint", || !folder.entries().is_empty());
         before.set(folder.entries().len());
     });
     ended.expect_success();

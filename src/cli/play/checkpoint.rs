@@ -1,6 +1,9 @@
 //! `--checkpoint FILE` and `--resume FILE`: what of a series of games survives the job.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use onesided::checkpoint::{Reader, Writer};
@@ -138,64 +141,134 @@ impl CheckpointArgs {
         }
     }
 
-    /// Where the home rank's snapshots go.
-    pub(super) fn saving<'a>(
-        &'a self,
-        file: &'a Path,
-        series: &'a game::Series,
-        ranks: u32,
-    ) -> Saving<'a> {
-        let mut failed = false;
-        Saving {
+    /// Where the home rank's snapshots go: to a thread that writes them, so that nobody waits for the disk.
+    pub(super) fn saving(&self, target: Target) -> game::Result<Saving<'static>> {
+        let background = Background::start(target)?;
+        Ok(Saving {
             every: self.checkpoint_every,
-            write: Box::new(move |snapshot| match write(file, series, ranks, snapshot) {
-                Ok(()) => failed = false,
-                // Once, until it goes well again: the game goes on, and the file before is kept.
-                Err(error) if !failed => {
-                    failed = true;
-                    eprintln!(
-                        "onesided: warning: cannot write the checkpoint {}: {error}; what is there was \
-                         written before, and the game goes on",
-                        file.display()
-                    );
+            write: Box::new(move |snapshot| background.write(snapshot.clone())),
+        })
+    }
+}
+
+/// The file that checkpoints of a run go to.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    file: PathBuf,
+    /// What its document says, but for game and time.
+    document: Document,
+}
+
+impl Target {
+    pub(super) fn new(file: &Path, series: &game::Series, ranks: u32) -> Self {
+        Target {
+            file: file.to_owned(),
+            document: Document {
+                kind: KIND.into(),
+                onesided: env!("CARGO_PKG_VERSION").into(),
+                saved: String::new(),
+                digits: series.n_digits,
+                games: series.n_games,
+                seed: series.seed,
+                game: 0,
+                runs: series.resumed.n_runs,
+                ranks,
+            },
+        }
+    }
+
+    /// Writes a checkpoint; returns when it is on the disk.
+    pub(super) fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
+        let document = Document {
+            saved: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            game: snapshot.game,
+            ..self.document.clone()
+        };
+        let n_words = snapshot.entries.len() as u64;
+        let written = Writer::create(&self.file, &document, n_words).and_then(|mut writer| {
+            writer.words(&words_of(snapshot))?;
+            writer.commit()
+        });
+        written.map_err(|error| {
+            format!(
+                "cannot write the checkpoint {}: {error}",
+                self.file.display()
+            )
+        })
+    }
+}
+
+/// A thread that writes snapshots. Where one comes before the one before it was begun, that is left out.
+struct Background {
+    desk: Arc<(Mutex<Desk>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Desk {
+    next: Option<Snapshot>,
+    is_over: bool,
+}
+
+impl Background {
+    fn start(target: Target) -> io::Result<Self> {
+        let desk = Arc::<(Mutex<Desk>, Condvar)>::default();
+        let shared = Arc::clone(&desk);
+        let work = move || {
+            let mut has_failed = false;
+            while let Some(snapshot) = next(&shared) {
+                let outcome = target.write(&snapshot);
+                if let Err(why) = &outcome {
+                    // Once, until it goes well again.
+                    if !has_failed {
+                        eprintln!(
+                            "onesided: warning: {why}; what is there was written before, and the \
+                             game goes on"
+                        );
+                    }
                 }
-                Err(_) => {}
-            }),
+                has_failed = outcome.is_err();
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".into())
+            .spawn(work)?;
+        Ok(Background {
+            desk,
+            thread: Some(thread),
+        })
+    }
+
+    fn write(&self, snapshot: Snapshot) {
+        let (desk, bell) = &*self.desk;
+        lock(desk).next = Some(snapshot);
+        bell.notify_one();
+    }
+}
+
+/// Waits until the last snapshot is on the disk.
+impl Drop for Background {
+    fn drop(&mut self) {
+        let (desk, bell) = &*self.desk;
+        lock(desk).is_over = true;
+        bell.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it has no way to fail but a panic, which has ended the job
         }
     }
 }
 
-/// Writes a first checkpoint: what cannot be written is to be known before the game.
-pub(super) fn try_to_write(
-    file: &Path,
-    series: &game::Series,
-    ranks: u32,
-    snapshot: &Snapshot,
-) -> Result<(), String> {
-    write(file, series, ranks, snapshot)
-        .map_err(|error| format!("cannot write the checkpoint {}: {error}", file.display()))
+/// The next snapshot to be written; `None` when there will be no more.
+fn next((desk, bell): &(Mutex<Desk>, Condvar)) -> Option<Snapshot> {
+    let is_idle = |desk: &mut Desk| desk.next.is_none() && !desk.is_over;
+    let mut desk = bell
+        .wait_while(lock(desk), is_idle)
+        .unwrap_or_else(PoisonError::into_inner);
+    desk.next.take()
 }
 
-fn write(
-    file: &Path,
-    series: &game::Series,
-    ranks: u32,
-    snapshot: &Snapshot,
-) -> std::io::Result<()> {
-    let document = Document {
-        kind: KIND.into(),
-        onesided: env!("CARGO_PKG_VERSION").into(),
-        saved: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
-        digits: series.n_digits,
-        games: series.n_games,
-        seed: series.seed,
-        game: snapshot.game,
-        runs: series.resumed.n_runs,
-        ranks,
-    };
-    let mut writer = Writer::create(file, &document, snapshot.entries.len() as u64)?;
-    writer.words(&words_of(snapshot))?;
-    writer.commit()
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn words_of(snapshot: &Snapshot) -> Vec<u64> {
@@ -349,7 +422,7 @@ mod tests {
             (snapshot(3, [None; 3]), 3, vec![]),
         ];
         for (snapshot, game, claimed) in cases {
-            write(&file, &series(3), 4, &snapshot).unwrap();
+            Target::new(&file, &series(3), 4).write(&snapshot).unwrap();
             let read = read(&file).unwrap();
             let restart = Restart::from_bytes(&read.to_bytes()).unwrap();
             assert_eq!(restart.document, read.document);
@@ -368,7 +441,9 @@ mod tests {
     fn a_checkpoint_of_something_else_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checkpoint");
-        write(&file, &series(3), 4, &snapshot(9, [None; 3])).unwrap();
+        Target::new(&file, &series(3), 4)
+            .write(&snapshot(9, [None; 3]))
+            .unwrap();
         assert!(read(&file).unwrap_err().contains("none of `onesided play`"));
         let mut writer = Writer::create(&file, &serde_json::json!({"kind": "board"}), 0).unwrap();
         writer.words(&[]).unwrap();

@@ -17,7 +17,7 @@ use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
 
 use super::super::{Failure, Format, print, print_json};
 use super::args::{ClaimWith, GameArgs, GuessArg, HomeArg, PlayVersion, ProgressArg};
-use super::checkpoint::{self, Restart};
+use super::checkpoint::{Restart, Target};
 use super::recording::{self, Tracing};
 use super::{HOME, Play, all_end, describe, last_resort};
 
@@ -153,19 +153,25 @@ impl<'mpi> Session<'_, 'mpi> {
         let Some(file) = args.file() else {
             return self.play(referee, Some(progress));
         };
-        let (series, n_ranks) = (&self.series, self.world.size().unsigned_abs());
+        let series = &self.series;
+        let target = Target::new(file, series, self.world.size().unsigned_abs());
         let nothing = || Snapshot {
             game: 0,
             entries: vec![None; series.n_digits as usize],
         };
         let snapshot =
             (self.restart.as_ref()).map_or_else(nothing, |restart| restart.snapshot.clone());
-        let written = match self.world.rank() {
-            HOME => checkpoint::try_to_write(file, series, n_ranks, &snapshot),
-            _ => Ok(()),
+        let is_home = self.world.rank() == HOME;
+        // A first one: what cannot be written is to be known before the game.
+        let written = match is_home {
+            true => target.write(&snapshot),
+            false => Ok(()),
         };
         let failure = recording::first_failure(self.world, written)?;
-        let saving = args.saving(file, series, n_ranks);
+        let saving = match is_home {
+            true => Some(args.saving(target)?),
+            false => None,
+        };
         let mut referee = Checkpointed::on(self.world, HOME, referee, ledgers, saving);
         let code = match failure {
             Some(message) => all_end(self.world, &Failure::Run(message))?,
