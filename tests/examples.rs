@@ -1,13 +1,16 @@
 //! The examples, as a user starts them: each checks its own answer, and a wrong one ends the job badly.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use onesided::checkpoint::Reader;
 
 #[path = "support/mod.rs"]
 mod support;
 
-use support::{Ended, Job};
+use support::{Ended, Job, scratch, signal};
 
 /// Where the examples are. `cargo test` has built them already; `cargo test --test examples` has not.
 fn folder() -> &'static PathBuf {
@@ -126,4 +129,93 @@ fn is_costas(line: &str) -> bool {
 fn costas_says_when_no_seed_leads_to_an_array() {
     // Of 18 entries, which one restart in some thousands finds.
     is_noticed(3, "costas 18 4", "one of the seeds leads to a Costas array");
+}
+
+/// How many beginnings the checkpoint has as completed; 0 if there is none yet.
+fn n_completed(path: &Path) -> u32 {
+    let mut n_completed = 0;
+    if let Ok(reader) = Reader::open(path) {
+        let count = |words: &[u64]| words.iter().map(|word| word.count_ones()).sum::<u32>();
+        let read = reader.for_each_piece(|_, words| n_completed += count(words));
+        read.expect("it was whole");
+    }
+    n_completed
+}
+
+/// The processes that run the example with this file: the ranks of a job, and not its launcher.
+fn ranks_with(path: &Path) -> Vec<u32> {
+    let path = path.to_str().expect("a plain name");
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_rank = |pid: &u32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command);
+        let mut words = command.split('\0');
+        words
+            .next()
+            .is_some_and(|program| program.ends_with("langford"))
+            && words.any(|word| word == path)
+    };
+    pids.filter(is_rank).collect()
+}
+
+/// Kills all ranks, or the last one that was started, once the checkpoint has more than `before`.
+fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 {
+    let name = path.to_str().expect("a plain name").to_owned();
+    let job = std::thread::spawn(move || example(n_ranks, &format!("langford {name} 12")));
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while n_completed(path) <= before {
+        assert!(
+            Instant::now() < deadline && !job.is_finished(),
+            "nothing was saved"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let ranks = ranks_with(path);
+    assert_eq!(ranks.len(), n_ranks as usize, "the job is under way");
+    let killed = if all {
+        &ranks[..]
+    } else {
+        &ranks[ranks.len() - 1..]
+    };
+    killed.iter().for_each(|&rank| signal("KILL", rank));
+    let ended = job.join().expect("the job's thread");
+    assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+    assert!(!ended.stdout.contains("pairings"), "{ended:#?}");
+    n_completed(path)
+}
+
+#[test]
+fn langford_goes_on_after_it_was_killed_with_any_number_of_ranks() {
+    let folder = scratch();
+    let path = folder.path().join("langford.checkpoint");
+    let first = kill_in_the_middle(3, &path, true, 0);
+    let second = kill_in_the_middle(2, &path, false, first);
+    assert!(second > first && first > 0, "{first}, {second}");
+
+    let command = format!("langford {} 12", path.display());
+    let ended = example(1, &command).expect_success();
+    let went_on = format!("{second} of 2068 beginnings were completed before");
+    for text in [&*went_on, "12: 108144 pairings, found by 1 ranks"] {
+        assert_eq!(ended.stdout.matches(text).count(), 1, "{text}: {ended:#?}");
+    }
+    let again = example(3, &command).expect_success();
+    for text in ["2068 of 2068 beginnings", "12: 108144 pairings"] {
+        assert_eq!(again.stdout.matches(text).count(), 1, "{text}: {again:#?}");
+    }
+}
+
+#[test]
+fn langford_notices_a_wrong_number_and_a_file_of_something_else() {
+    let folder = scratch();
+    let path = folder.path().join("langford.checkpoint");
+    let path_name = path.display();
+    is_noticed(2, &format!("langford {path_name} 7 27"), "found and known");
+    std::fs::write(&path, "something else").expect("a file");
+    let ended = example(2, &format!("langford {path_name} 7"));
+    assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("it is no checkpoint of onesided"),
+        "{ended:#?}"
+    );
 }

@@ -31,6 +31,10 @@ pub struct Options {
     /// operations; and the first claim of a rank in a block that was not handed out takes an operation
     /// more. For boards of 4096 items or more that are claimed in chunks for the most part.
     pub in_blocks: bool,
+    /// Whether items are completed after they were claimed, on a [`WordBoard`](super::WordBoard): 1 bit an item
+    /// more. Then the board can be [saved](super::WordBoard::save). A [`SlotBoard`](super::SlotBoard) has
+    /// the bit in its slots in any case.
+    pub completions: bool,
 }
 
 impl Default for Options {
@@ -42,6 +46,7 @@ impl Default for Options {
             remember: Remember::default(),
             schedule: Schedule::default(),
             in_blocks: false,
+            completions: false,
         }
     }
 }

@@ -1,5 +1,9 @@
 //! A board of one slot an item, claimed by `MPI_Compare_and_swap`: it knows who owns what.
 
+mod completions;
+
+pub use completions::Holding;
+
 use super::known::{Known, place};
 use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{
@@ -7,7 +11,8 @@ use crate::rma::{
     Result, Slot, Window,
 };
 
-/// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1.
+/// Items as 32-bit slots on the home rank: 0 while the item is free, then the owner's rank plus 1, and bit 31
+/// once the item is completed.
 ///
 /// A counter beside the slots says how many are taken: steps C1 to C4 of `src/claim/README.md`.
 #[derive(Debug)]
@@ -29,10 +34,20 @@ pub struct SlotBoard<'mpi, H = OneHome> {
 /// What a slot holds while its item is free.
 const FREE: u32 = 0;
 
+/// Bit 31 of a slot: the item is completed. The other 31 bits are the owner's rank plus 1, or 0 where the item was
+/// completed before the board was restored from a checkpoint.
+const DONE: u32 = 1 << 31;
+
+/// What `rank` puts into a slot that it wins. Ranks are below [`Rank::MAX`], which is a number of them, so bit 31
+/// stays clear.
+fn mark_of(rank: Rank) -> u32 {
+    rank.unsigned_abs() + 1
+}
+
 /// Who put this mark into a slot.
 fn owner_of(mark: u32) -> Option<Rank> {
-    mark.checked_sub(1)
-        .and_then(|rank| Rank::try_from(rank).ok())
+    let rank = (mark & !DONE).checked_sub(1)?;
+    Rank::try_from(rank).ok()
 }
 
 impl<'mpi> SlotBoard<'mpi> {
@@ -82,7 +97,7 @@ impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
             engine,
             slots,
             n_claimed,
-            own_mark: comm.rank().unsigned_abs() + 1,
+            own_mark: mark_of(comm.rank()),
             last_found: FREE,
             known: Known::nothing(n_items, options.remember),
             all_claimed: n_items == 0,
@@ -234,7 +249,11 @@ mod tests {
     #[test]
     fn a_mark_names_its_owner_and_free_names_nobody() {
         assert_eq!(owner_of(FREE), None);
-        assert_eq!(owner_of(1), Some(0));
-        assert_eq!(owner_of(Rank::MAX.unsigned_abs() + 1), Some(Rank::MAX));
+        assert_eq!(owner_of(DONE), None);
+        for rank in [0, 1, Rank::MAX - 1] {
+            assert_eq!(mark_of(rank) & DONE, 0);
+            assert_eq!(owner_of(mark_of(rank)), Some(rank));
+            assert_eq!(owner_of(mark_of(rank) | DONE), Some(rank));
+        }
     }
 }

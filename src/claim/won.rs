@@ -51,6 +51,17 @@ impl<'board> Won<'board> {
         }
     }
 
+    /// The items, if they follow each other without a gap.
+    pub fn as_range(&self) -> Option<Range<usize>> {
+        let mut items = self.iter();
+        let first = match self.which {
+            Which::All(n) => return Some(self.first_item..self.first_item + n),
+            Which::Bits(_) => items.next().unwrap_or(self.first_item),
+        };
+        let n = self.len();
+        (items.last().unwrap_or(first) == first + n.saturating_sub(1)).then_some(first..first + n)
+    }
+
     /// The items.
     pub fn iter(&self) -> impl Iterator<Item = usize> + use<'board> {
         let (n, words) = match self.which {
@@ -77,7 +88,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn items_are_the_bits_that_are_set(words in proptest::collection::vec(any::<u64>(), 0..5)) {
+        fn items_are_the_bits_that_are_set(
+            words in proptest::collection::vec(prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), Just(7)], 0..5)
+        ) {
             let won = Won::bits(3, &words);
             let naive: Vec<usize> = (0..words.len() * 64)
                 .filter(|&i| words[i / 64] >> (i % 64) & 1 == 1)
@@ -85,6 +98,9 @@ mod tests {
                 .collect();
             prop_assert_eq!(won.len(), naive.len());
             prop_assert_eq!(won.is_empty(), naive.is_empty());
+            let range = won.as_range().map(Vec::from_iter);
+            let has_gap = naive.windows(2).any(|pair| pair[0] + 1 != pair[1]);
+            prop_assert_eq!(range, (!has_gap).then(|| naive.clone()));
             prop_assert_eq!(won.iter().collect::<Vec<_>>(), naive);
         }
     }

@@ -41,6 +41,46 @@ struct RunWords {
     ordered: [u64; RUN_WORDS],
 }
 
+/// Where the words of a run lie in operands and results: those of a rank one behind the other, as in its
+/// memory.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    n_words: usize,
+    /// How many ranks hold some of them.
+    n_ranks: usize,
+}
+
+impl Slots {
+    /// Where the `i`-th word of the run is.
+    fn of(self, i: usize) -> usize {
+        let Slots { n_words, n_ranks } = self;
+        let (rank, nth) = (i % n_ranks, i / n_ranks);
+        let longer = n_words % n_ranks; // so many ranks have one word more
+        rank * (n_words / n_ranks) + rank.min(longer) + nth
+    }
+}
+
+impl RunWords {
+    /// The results of a run, in the order of words. Nothing is in flight.
+    fn put_in_order(&mut self, Slots { n_words, n_ranks }: Slots) -> &mut [u64] {
+        let results = &mut self.results.get_mut()[..n_words];
+        if n_ranks > 1 {
+            let ordered = &mut self.ordered[..n_words];
+            let mut from_slots = results.iter();
+            for rank in 0..n_ranks {
+                // No division a word, which was most of what this took.
+                for (word, found) in
+                    (ordered[rank..].iter_mut().step_by(n_ranks)).zip(&mut from_slots)
+                {
+                    *word = *found;
+                }
+            }
+            results.copy_from_slice(ordered);
+        }
+        results
+    }
+}
+
 impl Default for RunBuffer {
     fn default() -> Self {
         let words = Box::new(RunWords {
@@ -151,6 +191,55 @@ impl<H: Homes> Window<'_, H> {
         (first_bits, last_bits): (u64, u64),
         buffer: &'buffer mut RunBuffer,
     ) -> Result<&'buffer mut [u64]> {
+        let slots = self.slots_of_run(&region, &run, buffer);
+        // SAFETY: live until `buffer` is dropped, borrowed uniquely. Nothing is in flight: each call
+        // completes before it returns, or leaves the buffer marked, and a marked one is refused above.
+        let words = unsafe { buffer.words.as_mut() };
+        let (first, last) = (slots.of(0), slots.of(run.len() - 1));
+        let operands = words.operands.get_mut();
+        operands[first] &= first_bits;
+        operands[last] &= last_bits;
+        let operands_at = words.operands.get().cast::<u64>();
+        buffer.in_flight = true;
+        // SAFETY: both arrays hold `RUN_WORDS` words, live until the flush (`in_flight` leaks them if that
+        // fails), are apart from each other and untouched meanwhile.
+        unsafe { self.start_run(&region, &run, operands_at, words.results.get().cast())? };
+        self.flush_homes()?; // MPI semantics: all results have landed
+        buffer.in_flight = false;
+        let operands = words.operands.get_mut();
+        operands[first] = u64::MAX;
+        operands[last] = u64::MAX;
+        Ok(words.put_in_order(slots))
+    }
+
+    /// Reads the words `run`, each atomically, while others set bits: [`or_run`](Self::or_run) with no bits, so
+    /// the same operation.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// As [`or_run`](Self::or_run).
+    pub fn load_run<'buffer>(
+        &self,
+        region: Region<Bits>,
+        run: Range<usize>,
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<&'buffer mut [u64]> {
+        static NO_BITS: [u64; RUN_WORDS] = [0; RUN_WORDS];
+        let slots = self.slots_of_run(&region, &run, buffer);
+        // SAFETY: as in `or_run`.
+        let words = unsafe { buffer.words.as_mut() };
+        buffer.in_flight = true;
+        // SAFETY: the operands are static and only read; of the results as in `or_run`.
+        unsafe { self.start_run(&region, &run, NO_BITS.as_ptr(), words.results.get().cast())? };
+        self.flush_homes()?; // MPI semantics: all results have landed
+        buffer.in_flight = false;
+        Ok(words.put_in_order(slots))
+    }
+
+    /// Panics unless there is such a run, and nothing in flight in `buffer`.
+    fn slots_of_run(&self, region: &Region<Bits>, run: &Range<usize>, buffer: &RunBuffer) -> Slots {
         let n_words = run.len();
         assert!(
             (1..=RUN_WORDS).contains(&n_words),
@@ -158,35 +247,40 @@ impl<H: Homes> Window<'_, H> {
         );
         region.assert_word(run.end - 1);
         assert!(!buffer.in_flight, "an operation on this buffer failed");
-        // SAFETY: live until `buffer` is dropped, borrowed uniquely. Nothing is in flight: each call
-        // completes before it returns, or leaves the buffer marked, and a marked one is refused above.
-        let words = unsafe { buffer.words.as_mut() };
         let n_ranks = self.homes().n_ranks().min(n_words);
-        // The words of a rank lie one behind the other, in operands and results as in its memory.
-        let slot_of = |i: usize| {
-            let (rank, nth) = (i % n_ranks, i / n_ranks);
-            let longer = n_words % n_ranks; // so many ranks have one word more
-            rank * (n_words / n_ranks) + rank.min(longer) + nth
-        };
-        let operands = words.operands.get_mut();
-        operands[slot_of(0)] &= first_bits;
-        operands[slot_of(n_words - 1)] &= last_bits;
-        buffer.in_flight = true;
+        Slots { n_words, n_ranks }
+    }
+
+    /// Starts an `MPI_Get_accumulate(MPI_BOR)` on each rank that holds words of `run`, of which there are 1
+    /// to [`RUN_WORDS`].
+    ///
+    /// # Safety
+    /// `operands` and `results` have [`RUN_WORDS`] words each, which stay valid, and untouched but for reads of
+    /// the operands, until the ranks that hold words are flushed.
+    unsafe fn start_run(
+        &self,
+        region: &Region<Bits>,
+        run: &Range<usize>,
+        operands: *const u64,
+        results: *mut u64,
+    ) -> Result<()> {
+        let n_words = run.len();
+        let n_ranks = self.homes().n_ranks().min(n_words);
+        let slots = Slots { n_words, n_ranks };
         for i in 0..n_ranks {
             let count = (n_words - i).div_ceil(n_ranks);
             let (target, local) = self.homes().place(run.start + i);
             let displacement = region.displacement_of_run(local, count, self.n_bytes());
             let count = count as c_int;
-            let slot = slot_of(i);
-            // SAFETY: `count` words from `slot` on lie within both buffers, which live until the flush
-            // (`in_flight` leaks them if that fails), are apart from each other and untouched meanwhile;
-            // the target range lies within the window (`displacement_of_run`); the epoch is open.
+            let slot = slots.of(i);
+            // SAFETY: `count` words from `slot` on lie within both arrays, of which the caller answers for the
+            // rest; the target range lies within the window (`displacement_of_run`); the epoch is open.
             let code = unsafe {
                 ffi::MPI_Get_accumulate(
-                    words.operands.get().cast::<u64>().add(slot).cast(),
+                    operands.add(slot).cast(),
                     count,
                     self.handles().u64,
-                    words.results.get().cast::<u64>().add(slot).cast(),
+                    results.add(slot).cast(),
                     count,
                     self.handles().u64,
                     target,
@@ -199,26 +293,7 @@ impl<H: Homes> Window<'_, H> {
             };
             check("MPI_Get_accumulate", code)?;
         }
-        self.flush_homes()?; // MPI semantics: all results have landed
-        buffer.in_flight = false;
-        let operands = words.operands.get_mut();
-        operands[slot_of(0)] = u64::MAX;
-        operands[slot_of(n_words - 1)] = u64::MAX;
-        let results = &mut words.results.get_mut()[..n_words];
-        if n_ranks > 1 {
-            let ordered = &mut words.ordered[..n_words];
-            let mut from_slots = results.iter();
-            for rank in 0..n_ranks {
-                // No division a word, which was most of what this took.
-                for (word, found) in
-                    (ordered[rank..].iter_mut().step_by(n_ranks)).zip(&mut from_slots)
-                {
-                    *word = *found;
-                }
-            }
-            results.copy_from_slice(ordered);
-        }
-        Ok(results)
+        Ok(())
     }
 
     /// Sets every word on every rank to zero, complete there on return. Not atomic: no other operation

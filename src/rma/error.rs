@@ -99,6 +99,42 @@ pub enum ErrorKind {
     /// MPI is already initialised, or was finalised: it can be initialised once in a process.
     #[error("MPI was already initialised in this process (MPI-4.1 §11.4.1: once per process)")]
     AlreadyInitialised,
+    /// An item was completed that had been completed before.
+    #[error("item {item} was completed before")]
+    CompletedBefore {
+        /// The item.
+        item: usize,
+    },
+    /// An item was to be completed by a rank that does not hold it.
+    #[error(
+        "item {item} is {}, so it is not this rank's to complete",
+        match holder {
+            Some(rank) => format!("held by rank {rank}"),
+            None => "claimed by nobody".into(),
+        }
+    )]
+    NotHeld {
+        /// The item.
+        item: usize,
+        /// Who holds it, if anybody does.
+        holder: Option<i32>,
+    },
+    /// A checkpoint could not be written; the file before it is what it was.
+    #[error("cannot write checkpoint {path}: {why}")]
+    CheckpointNotWritten {
+        /// The file.
+        path: String,
+        /// What kind of failure.
+        kind: std::io::ErrorKind,
+        /// What the system says.
+        why: String,
+    },
+    /// A checkpoint is damaged, of another board, or of no board.
+    #[error("{why}")]
+    CheckpointRefused {
+        /// What is wrong with it, with its name.
+        why: String,
+    },
     /// The library offers less thread support than was asked for.
     #[error("{library} runs with thread level {provided}, and {required} is needed")]
     ThreadLevel {

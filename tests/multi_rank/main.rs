@@ -2,6 +2,7 @@
 
 mod blackboard;
 mod boards;
+mod checkpoints;
 mod failures;
 mod faults;
 mod games;
@@ -24,6 +25,7 @@ fn main() {
         let by_level = [
             (ThreadLevel::Funneled, windows::BODIES),
             (ThreadLevel::Funneled, boards::BODIES),
+            (ThreadLevel::Funneled, checkpoints::BODIES),
             (ThreadLevel::Funneled, numbers::BODIES),
             (ThreadLevel::Funneled, blackboard::BODIES),
             (ThreadLevel::Funneled, games::BODIES),
@@ -41,6 +43,7 @@ fn main() {
     let on_all_counts = [
         windows::BODIES,
         boards::BODIES,
+        checkpoints::BODIES,
         numbers::BODIES,
         blackboard::BODIES,
         games::BODIES,

@@ -27,6 +27,9 @@ use protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
 /// [`all_known_claimed`](Board::all_known_claimed) say is the node's knowledge, and it is that items are
 /// *taken*: claimed, or being claimed at this moment by another rank of this node, whose claim will find
 /// them claimed or win them. Either way nobody of this node can win them any more.
+///
+/// It has no completions and no checkpoints: a search that is to survive its job takes a
+/// [`BitBoard`](super::BitBoard).
 #[derive(Debug)]
 #[must_use = "a board is closed with `close`, which is collective"]
 pub struct TwoTierBoard<'mpi> {

@@ -39,6 +39,17 @@ pub trait Memory: sealed::Sealed {
         buffer: &'buffer mut RunBuffer,
     ) -> Result<(&'buffer mut [u64], u64)>;
 
+    /// Reads a run of words while others set bits of them, each word atomically: [`Window::load_run`].
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn load_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<&'buffer mut [u64]>;
+
     /// Adds to counter `index`, and returns it as it was before.
     ///
     /// # Errors
@@ -117,6 +128,15 @@ impl<H: Homes> Memory for Window<'_, H> {
         Ok((self.or_run(words, run, ends, buffer)?, n_operations))
     }
 
+    fn load_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<&'buffer mut [u64]> {
+        self.load_run(words, run, buffer)
+    }
+
     #[inline]
     fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
         self.fetch_add(counters, index, addend)
@@ -179,6 +199,17 @@ impl Memory for SharedWindow<'_> {
     ) -> Result<(&'buffer mut [u64], u64)> {
         let n_operations = run.len() as u64;
         Ok((self.or_run(words, run, ends, buffer), n_operations))
+    }
+
+    fn load_run<'buffer>(
+        &self,
+        words: Region<Bits>,
+        run: Range<usize>,
+        buffer: &'buffer mut RunBuffer,
+    ) -> Result<&'buffer mut [u64]> {
+        let results = buffer.words(run.len());
+        (results.iter_mut().zip(run)).for_each(|(result, index)| *result = self.load(words, index));
+        Ok(results)
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Boards of one bit an item, claimed by fetch-and-or: in a window, or in memory that a node shares.
 
 mod blocks;
+mod completions;
 mod memory;
 mod numbers;
 mod open;
@@ -13,6 +14,7 @@ use super::schedule::Schedule;
 use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{Comm, Dealt, ProgressEngine, Result, SharedWindow, Window};
 use blocks::{BLOCK_WORDS, Blocks, Marks, n_blocks};
+use completions::Completions;
 use numbers::Handed;
 use open::{N_FULL_WORDS, Regions};
 
@@ -51,6 +53,8 @@ pub struct WordBoard<'mpi, M> {
     handed: Option<Box<Handed>>,
     /// What `claim_word` lends.
     won_in_word: u64,
+    /// Where items are completed after they were claimed.
+    completions: Option<Box<Completions>>,
 }
 
 impl<M: Memory> WordBoard<'_, M> {
@@ -71,6 +75,7 @@ impl<M: Memory> WordBoard<'_, M> {
             schedule: options.schedule,
             handed: None,
             won_in_word: 0,
+            completions: options.completions.then(Box::default),
         }
     }
 
@@ -301,6 +306,9 @@ impl<M: Memory> Board for WordBoard<'_, M> {
             blocks.forget();
         }
         self.handed = None;
+        if let Some(completions) = &mut self.completions {
+            completions.forget();
+        }
         self.all_claimed = self.n_items == 0;
     }
 

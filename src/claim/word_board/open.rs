@@ -12,6 +12,8 @@ use crate::rma::{
 /// The counters of a board. The order is that of the ranks that hold them, where words are dealt.
 pub(super) const N_FULL_WORDS: usize = 0;
 pub(super) const N_CHUNKS: usize = 1;
+/// Of words all of whose items are completed; only where items are.
+pub(super) const N_DONE_WORDS: usize = 2;
 
 /// What lies in a board's memory.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,8 @@ pub(super) struct Regions {
     pub(super) words: Region<Bits>,
     pub(super) marks: Region<Bits>,
     pub(super) counters: Region<Counter>,
+    /// Which items are completed; no words where items are not.
+    pub(super) done: Region<Bits>,
 }
 
 impl<'mpi> BitBoard<'mpi> {
@@ -123,11 +127,16 @@ fn lay_out(mut layout: Layout, n_items: usize, options: &Options) -> (Layout, Re
         false => 0,
     });
     layout.on_next_cache_line(); // claims of the last words do not slow the counters
-    let counters = layout.region(2);
+    let counters = layout.region(if options.completions { 3 } else { 2 });
+    let done = layout.region(match options.completions {
+        true => words_for(n_items),
+        false => 0,
+    });
     let regions = Regions {
         words,
         marks,
         counters,
+        done,
     };
     (layout, regions)
 }
