@@ -67,7 +67,7 @@ build:
 run N *ARGS: build
     @{{ environment }}; "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/onesided" {{ ARGS }}
 
-# Start an example on N ranks: `just example queens 4`; also `golomb` and `costas`
+# Start an example on N ranks: `just example queens 4`; also `golomb`, `costas` and `langford FILE`
 example NAME N="4" *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onesided::claim::{BitBoard, Options};
+use onesided::claim::{BitBoard, Board, Options};
 use onesided::rma::{Comm, Counter, Layout, Mpi, Progress, Region, Result, ThreadLevel, Window};
 
 /// For N = 0, 1 and so on (OEIS A014552).
@@ -16,7 +16,7 @@ use onesided::rma::{Comm, Counter, Layout, Mpi, Progress, Region, Result, Thread
 const KNOWN: [u64; 17] = [0, 0, 0, 1, 1, 0, 0, 26, 150, 0, 0, 17_792, 108_144, 0, 0, 39_809_640, 326_721_800];
 
 /// How often rank 0 saves: what is lost at most, beside what is under way.
-const EVERY: Duration = Duration::from_millis(200);
+const EVERY: Duration = Duration::from_millis(50);
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -75,9 +75,7 @@ fn search(world: &Comm<'_>, n: usize, path: &Path) -> Result<u64> {
     while let Some(won) = board.claim_next()? {
         let won: Vec<usize> = won.iter().collect(); // without those that were completed before
         for item in won {
-            let number = board
-                .engine()
-                .outside_mpi(|| pairings(n - 3, beginnings[item]))?;
+            let number = board.outside_mpi(|| pairings(n - 3, beginnings[item]))?;
             window.fetch_add(counted, item, number)?; // before the item is completed, or it could be lost
             board.complete(item)?;
             if world.rank() == 0 && saved.elapsed() > EVERY {
@@ -87,8 +85,11 @@ fn search(world: &Comm<'_>, n: usize, path: &Path) -> Result<u64> {
         }
     }
     while world.rank() == 0 && !board.all_completed()? {
-        board.engine().outside_mpi(|| std::thread::sleep(EVERY))?;
+        board.outside_mpi(|| std::thread::sleep(EVERY))?;
         board.save(path, read)?;
+    }
+    if world.rank() == 0 {
+        board.save(path, read)?; // what a job that is started once more finds
     }
     world.barrier()?;
     let all: u64 = read()?.iter().sum();

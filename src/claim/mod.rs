@@ -26,6 +26,10 @@
 //! What ranks know together beyond claims, such as the best so far or whether to stop, is on a
 //! [`Blackboard`].
 //!
+//! Where work is to survive the job, an item is [completed](WordBoard::complete) after it was claimed, and a rank
+//! [saves](WordBoard::save) what is completed while others go on. A board that is
+//! [restored](WordBoard::restore) from that file gives out the rest.
+//!
 //! While the home rank computes or sleeps, claims of others may stand still: on most transports somebody
 //! has to enter MPI there meanwhile. [`Options::progress`] says who, and [`Board::progress`] and
 //! [`Board::outside_mpi`] are the home rank's part in it.
