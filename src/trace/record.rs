@@ -267,7 +267,7 @@ pub(crate) mod tests {
             (0x1e_01_00, "kind is 0"),
             (0x1e_01_09, "kind is unknown"),
             (0x1e_07_03, "outcome is unknown"),
-            (0x1e_04_03, "does not go with its kind"),
+            (0x1e_03_04, "does not go with its kind"),
         ] {
             let error = Record::from_words([100, timing, 0, 0]).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -162,11 +162,11 @@ pub(super) fn decode(bytes: &[u8], lengths: &[usize; COLUMNS.len()], merged: boo
                 step.whom = whom.next() as u32;
             }
             match step.what {
-                10 => {
+                11 => {
                     step.counts = std::array::from_fn(|_| sums.next());
                     step.times = std::array::from_fn(|_| sums.next());
                 }
-                3..=9 => step.item = item.next() as u32,
+                3..=10 => step.item = item.next() as u32,
                 _ => {}
             }
             step
