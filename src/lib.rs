@@ -53,6 +53,8 @@ pub mod doctor;
 pub mod game;
 pub mod interrupt;
 pub mod launch;
+#[cfg(feature = "mpi")]
+pub mod pulse;
 pub mod report;
 #[cfg(feature = "mpi")]
 pub mod rma;

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cell::Cell;
+use super::cell::{Cell, duration};
 use super::folder::MARK;
 use super::journal::{Entry, Status};
 use super::schedule::Run;
 use crate::analysis::{Findings, METRICS, RunSummary, analyse_trace, of_summary};
 use crate::launch::{Template, end, end_all_marked, in_own_group, status_in_words};
+use crate::think_time::MAX_THINK;
 
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -41,6 +42,19 @@ pub struct Jobs {
     pub id: String,
     /// Room for records a rank; `None` leaves it to the program.
     pub trace_records: Option<u64>,
+    /// How long a rank may wait in one MPI operation; `None` derives it from how long a run may take.
+    pub timeout: Option<Duration>,
+}
+
+/// How long a rank may wait where nobody said, in a run that may take `limit`: most of it, as a rank does
+/// wait while another thinks; but so that ranks can say that they wait before the run is ended for being
+/// late.
+fn timeout_within(limit: Duration) -> Duration {
+    /// What ranks need to notice, to speak and to end.
+    const TO_SPEAK: Duration = Duration::from_secs(4);
+    let most = (limit * 3 / 4).min(limit.saturating_sub(TO_SPEAK));
+    most.max(limit / 2)
+        .clamp(Duration::from_millis(100), MAX_THINK)
 }
 
 /// Whether Slurm's srun said that it could not start a rank. Through PMIx, Slurm 22.05 fails to once in some
@@ -76,8 +90,14 @@ enum End {
 }
 
 impl Jobs {
-    /// The whole command that plays a run into `folder`.
-    pub fn command(&self, cell: &Cell, run: Run, folder: &Path) -> Vec<std::ffi::OsString> {
+    /// The whole command that plays a run into `folder`, for at most `limit`.
+    pub fn command(
+        &self,
+        cell: &Cell,
+        run: Run,
+        folder: &Path,
+        limit: Duration,
+    ) -> Vec<std::ffi::OsString> {
         let ranks = cell.workload.ranks.to_string();
         let mut words: Vec<std::ffi::OsString> = self
             .launcher
@@ -87,6 +107,8 @@ impl Jobs {
             .collect();
         words.push(self.program.clone().into());
         words.extend(cell.arguments(run.seed).into_iter().map(Into::into));
+        let timeout = self.timeout.unwrap_or_else(|| timeout_within(limit));
+        words.extend(["--timeout".into(), duration(timeout).into()]);
         words.extend(["--format", "json", "--quiet", "--trace"].map(Into::into));
         words.push(folder.join("trace").into());
         if let Some(records) = self.trace_records {
@@ -133,7 +155,7 @@ impl Jobs {
         limit: Duration,
         goes_on: &mut impl FnMut() -> bool,
     ) -> io::Result<Option<Entry>> {
-        let words = self.command(cell, run, folder);
+        let words = self.command(cell, run, folder, limit);
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
@@ -292,4 +314,17 @@ fn last_words(folder: &Path) -> Option<String> {
         let from = (from..text.len()).find(|&at| text.is_char_boundary(at))?;
         Some(text[from..].to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_can_say_that_they_wait_before_their_run_is_late() {
+        let of = |limit_s: f64| timeout_within(Duration::from_secs_f64(limit_s)).as_secs_f64();
+        assert_eq!([600.0, 90.0, 12.0, 6.0].map(of), [450.0, 67.5, 8.0, 3.0]);
+        assert_eq!(of(0.1), 0.1, "the shortest that there is");
+        assert_eq!(of(1e9), 86_400.0, "the longest that `onesided play` takes");
+    }
 }

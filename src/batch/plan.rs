@@ -13,6 +13,9 @@ use crate::think_time::{ThinkTime, parse_duration};
 /// Most runs of a plan: more would not end within a year.
 const MAX_RUNS: u64 = 10_000_000;
 
+/// As `onesided play` has it.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// A plan that can be run. Every value is one that `onesided play` takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -28,6 +31,8 @@ pub struct Plan {
     pub trace_records: Option<u64>,
     /// How long a run may take; `None` derives it from what it is expected to take.
     pub time_limit: Option<Duration>,
+    /// How long a rank may wait in one MPI operation; `None` derives it from how long the run may take.
+    pub timeout: Option<Duration>,
     /// The launcher's command; `None` for the one that is found.
     pub launcher: Option<Template>,
     /// The folder of the batch; `None` where it is named elsewhere.
@@ -106,6 +111,9 @@ impl Plan {
         );
         let time_limit = reader.one("time-limit", None, time_limit, |limit: &Duration| {
             duration(*limit)
+        });
+        let timeout = reader.one("timeout", None, timeout, |timeout: &Duration| {
+            duration(*timeout)
         });
         let launcher = reader.one("launcher", None, Template::new, |launcher: &Template| {
             launcher.text().into()
@@ -215,6 +223,7 @@ impl Plan {
             seed,
             trace_records,
             time_limit,
+            timeout,
             launcher,
             out,
             canonical: reader.canonical,
@@ -266,6 +275,15 @@ fn time_limit(text: &str) -> Result<Duration, String> {
     match limit < Duration::from_millis(100) {
         true => Err("no run is that short: at least 100ms".into()),
         false => Ok(limit),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        timeout if timeout < SHORTEST_TIMEOUT => {
+            Err("no wait is that short: at least 100ms".into())
+        }
+        timeout => Ok(timeout),
     }
 }
 
@@ -325,7 +343,7 @@ impl Reader {
         let given = given.cloned().or_else(|| default.map(by_default))?;
         match parse(&given.text) {
             Ok(value) => {
-                if !matches!(name, "out" | "time-limit") {
+                if !matches!(name, "out" | "time-limit" | "timeout") {
                     self.canonical.push((name, vec![show(&value)]));
                 }
                 Some(value)

@@ -42,6 +42,7 @@ repeat = 4
 seed = 7
 trace-records = 1000
 time-limit = "90s"
+timeout = "20s"
 launcher = "mpirun -n {ranks}"
 out = "some folder"
 "#;
@@ -65,6 +66,7 @@ fn a_file_and_flags_say_the_same() {
         ("seed", "7"),
         ("trace-records", "1000"),
         ("time-limit", "90s"),
+        ("timeout", "20s"),
         ("launcher", "mpirun -n {ranks}"),
         ("out", "some folder"),
     ]);

@@ -69,6 +69,7 @@ pub const KEYS: &[Key] = &[
     one("seed"),
     one("trace-records"),
     one("time-limit"),
+    one("timeout"),
     one("launcher"),
     one("out"),
 ];

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Result, ThinkBy};
 use crate::claim::Account;
+use crate::pulse::{Call, within};
 use crate::rma::{Comm, ProgressEngine, Rank};
 
 /// Two tables, boards or tickets, that games are played on in turn.
@@ -80,6 +81,7 @@ impl<T> InTurn<T> {
             return Ok(());
         }
         if self.is_home {
+            let _within = within(Call::Board, None);
             let account = account_and_clear(self.now_mut())?;
             self.accounts.push(account);
         }

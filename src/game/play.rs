@@ -4,6 +4,7 @@ use super::observer::{Observer, Operation};
 use super::referee::{Referee, Verdict};
 use super::{Guesser, Result, Thinker};
 use crate::interrupt;
+use crate::pulse::{Call, enter, step};
 use crate::trace::{Kind, Outcome, now_ns};
 
 /// What one rank did in one game.
@@ -60,6 +61,7 @@ pub fn play_game<R: Referee, O: Observer>(
             break;
         }
         if !thinker.never_thinks() {
+            enter(Call::Think);
             let duration = thinker.draw();
             referee.think(thinker.by(), duration)?;
             let thought_ns = now_ns();
@@ -71,6 +73,7 @@ pub fn play_game<R: Referee, O: Observer>(
                 break;
             }
         }
+        enter(Call::Claim); // drawing may be one
         let digit = referee.draw(guesser)?;
         tally.guesses += 1;
         if O::WATCHES {
@@ -78,6 +81,7 @@ pub fn play_game<R: Referee, O: Observer>(
             observer.guessed(digit, tally.guesses, tally.points())?;
             now = now_ns();
         }
+        step(Call::Claim, digit);
         let verdict = referee.submit(digit)?;
         now = operated::<R, O>(referee, observer, &mut tally, digit, now, verdict.into());
         if verdict != Verdict::Won {
@@ -100,6 +104,7 @@ pub fn play_game<R: Referee, O: Observer>(
             now = now_ns();
         }
     }
+    enter(Call::Nothing);
     tally.operations = referee.n_operations() - operations_before;
     let end_ns = now_ns();
     tally.play_ns = end_ns - start_ns;

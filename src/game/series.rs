@@ -7,6 +7,7 @@ use super::referee::Referee;
 use super::think::ThinkPlan;
 use super::{Error, GuessBy, Guesser, Result};
 use crate::interrupt;
+use crate::pulse::{self, Place};
 use crate::rma::{Comm, in_region};
 use crate::trace::now_ns;
 
@@ -65,17 +66,20 @@ impl Series {
         let mut n_played = self.resumed.n_played;
         for game in self.resumed.n_played..self.n_games {
             observer.begins(game);
+            pulse::at(Place::BeforeGame, game);
             let entered_ns = now_ns();
             signal = come_together(comm)?; // all have left the game before, and start this one together
             if signal.is_some() {
                 break;
             }
             referee.begin_game(game)?;
+            pulse::at(Place::Game, game);
             let mut guesser = Guesser::new(seed, rank, game, self.n_digits, self.guess);
             let mut thinker = self.think.thinker(seed, rank, game);
             let tally = in_region(c"game", || {
                 play_game(referee, &mut guesser, &mut thinker, observer, entered_ns)
             })?;
+            pulse::at(Place::AfterGame, game);
             tracing::debug!(
                 rank,
                 game,

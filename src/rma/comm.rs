@@ -8,6 +8,7 @@ use mpi::raw::AsRaw;
 
 use super::error::{ErrorKind, Result, check, int_count};
 use super::error_handler::errors_return;
+use crate::pulse::{Call, within};
 
 /// A rank in a communicator: 0 .. size.
 pub type Rank = i32;
@@ -62,6 +63,7 @@ impl<'mpi> Comm<'mpi> {
         }
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_COMM_NULL };
+        let _within = within(Call::CommDup, None);
         // SAFETY: `parent` is live (caller), `raw` is where the handle goes.
         check("MPI_Comm_dup", unsafe {
             ffi::MPI_Comm_dup(parent, &mut raw)
@@ -105,6 +107,7 @@ impl<'mpi> Comm<'mpi> {
     /// # Errors
     /// What `MPI_Comm_free` returns.
     pub fn free(mut self) -> Result<()> {
+        let _within = within(Call::CommFree, None);
         // SAFETY: a communicator of our own, freed once since `self` is consumed.
         check("MPI_Comm_free", unsafe {
             ffi::MPI_Comm_free(&mut self.raw)
@@ -116,6 +119,7 @@ impl<'mpi> Comm<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn barrier(&self) -> Result<()> {
+        let _within = within(Call::Barrier, None);
         // SAFETY: live communicator.
         check("MPI_Barrier", unsafe { ffi::MPI_Barrier(self.raw) })
     }
@@ -166,6 +170,7 @@ impl<'mpi> Comm<'mpi> {
             "both sides of an allreduce have the same length"
         );
         let count = int_count("number of words to reduce", own.len())?;
+        let _within = within(Call::Allreduce, None);
         // SAFETY: both buffers have `count` words (asserted), and `&mut` says that they are distinct;
         // `operation` is predefined.
         let code = unsafe {
@@ -187,6 +192,7 @@ impl<'mpi> Comm<'mpi> {
     /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn broadcast(&self, root: Rank, bytes: &mut [u8]) -> Result<()> {
         let count = int_count("number of bytes to broadcast", bytes.len())?;
+        let _within = within(Call::Bcast, Some(root));
         // SAFETY: `bytes` has `count` bytes.
         let code = unsafe {
             ffi::MPI_Bcast(
@@ -213,6 +219,7 @@ impl<'mpi> Comm<'mpi> {
             0
         };
         let mut lens: Vec<c_int> = vec![0; n_ranks];
+        let _within = within(Call::Gather, Some(root));
         // SAFETY: one int is sent; at the root `lens` has one int for every rank.
         let code = unsafe {
             ffi::MPI_Gather(
@@ -264,6 +271,7 @@ impl<'mpi> Comm<'mpi> {
     /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn send(&self, bytes: &[u8], to: Rank, tag: i32) -> Result<()> {
         let count = int_count("number of bytes to send", bytes.len())?;
+        let _within = within(Call::Send, Some(to));
         // SAFETY: `bytes` has `count` bytes.
         let code = unsafe {
             ffi::MPI_Send(
@@ -327,6 +335,7 @@ impl<'mpi> Comm<'mpi> {
     /// [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
         let count = int_count("number of bytes to receive", bytes.len())?;
+        let _within = within(Call::Recv, None);
         // SAFETY: `bytes` has room for `count` bytes; MPI returns an error for a longer message.
         let code = unsafe {
             ffi::MPI_Recv(

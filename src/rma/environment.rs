@@ -17,6 +17,7 @@ use super::faults;
 use super::library::Library;
 use super::placement::Placement;
 use super::settings::{Setting, prepare};
+use crate::pulse::{Call, within};
 
 /// Thread support to ask MPI for (MPI-4.1 §11.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,11 +122,13 @@ impl Mpi {
         {
             tracing::info!("set {variable}={value}: {why}");
         }
+        let within_init = within(Call::Init, None);
         let mut provided: c_int = 0;
         let (argc, argv) = (std::ptr::null_mut(), std::ptr::null_mut());
         // SAFETY: null argc and argv are allowed since MPI-2; `provided` is a live int.
         let code = unsafe { ffi::MPI_Init_thread(argc, argv, level.raw(), &mut provided) };
         check("MPI_Init_thread", code)?;
+        drop(within_init);
         let mpi = Mpi {
             not_send: PhantomData,
         };
@@ -181,6 +184,7 @@ impl Mpi {
     /// # Errors
     /// What `MPI_Finalize` returns.
     pub fn finalize(self) -> Result<()> {
+        let _within = within(Call::Finalize, None);
         // SAFETY: initialised by `init`, and `self` is consumed, so this happens once and nothing
         // that borrows from `self` is left.
         check("MPI_Finalize", unsafe { ffi::MPI_Finalize() })
@@ -253,6 +257,7 @@ pub fn exit_now(exit_code: i32) -> ! {
 ///
 /// With MPI running this is `MPI_Abort` on `MPI_COMM_WORLD`; otherwise the process exits.
 pub fn abort(exit_code: i32) -> ! {
+    let _within = within(Call::Abort, None);
     if is_running() {
         // SAFETY: MPI is initialised and not finalised; the handle is predefined. The call is made
         // from a state in which nothing better can be done, so its return code tells nobody.

@@ -4,6 +4,7 @@ use mpi::ffi;
 
 use super::comm::{Comm, Rank};
 use super::error::{Result, check};
+use crate::pulse::{Call, within};
 
 /// Which node each rank of a communicator is on: ranks of one node can share memory.
 ///
@@ -99,6 +100,7 @@ fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {
     // SAFETY: the predefined null handle is a valid initial value to be overwritten.
     let mut node = unsafe { ffi::RSMPI_COMM_NULL };
     // Keyed by rank, so that the node's rank 0 is the lowest.
+    let _within = within(Call::CommSplit, None);
     // SAFETY: live communicator, constants of the library; `node` is where the handle goes.
     check("MPI_Comm_split_type", unsafe {
         ffi::MPI_Comm_split_type(
@@ -116,9 +118,11 @@ fn split_by_node(comm: &Comm<'_>) -> Result<ffi::MPI_Comm> {
 fn lowest_rank_of_node(comm: &Comm<'_>) -> Result<Rank> {
     let mut node = split_by_node(comm)?;
     let mut lowest = comm.rank();
+    let within_bcast = within(Call::Bcast, None);
     // SAFETY: the communicator was made above; one int is sent or received.
     let code = unsafe { ffi::MPI_Bcast((&raw mut lowest).cast(), 1, ffi::RSMPI_INT32_T, 0, node) };
     check("MPI_Bcast", code)?;
+    drop(within_bcast);
     // SAFETY: made above, freed once.
     check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut node) })?;
     Ok(lowest)

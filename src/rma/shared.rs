@@ -16,6 +16,7 @@ use super::error_handler::errors_return;
 use super::layout::{Bits, Counter, Kind, Layout, Region};
 use super::placement::Placement;
 use super::window::checked_size;
+use crate::pulse::{Call, within};
 
 /// A window whose memory lies on one *home* rank and is mapped by all (`MPI_Win_allocate_shared`,
 /// MPI-4.1 §12.2.3), in one `MPI_Win_lock_all` epoch from [`open`](SharedWindow::open) to
@@ -52,6 +53,7 @@ impl<'mpi> SharedWindow<'mpi> {
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
         const BYTES: c_int = 1;
+        let within_allocate = within(Call::WinAllocateShared, None);
         // SAFETY: `n_bytes` fits a signed displacement (`Layout::region`); communicator, `own_base` and
         // `raw` are live, and all ranks can share memory (checked).
         let code = unsafe {
@@ -65,12 +67,15 @@ impl<'mpi> SharedWindow<'mpi> {
             )
         };
         check("MPI_Win_allocate_shared", code)?;
+        drop(within_allocate);
         // SAFETY: the window was made above; the error handler is predefined.
         let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
         check("MPI_Win_set_errhandler", code)?;
+        let within_lock = within(Call::WinLockAll, None);
         // SAFETY: live window, no epoch open on it; nobody asks for a conflicting lock.
         let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
         check("MPI_Win_lock_all", code)?;
+        drop(within_lock);
         let window = SharedWindow {
             raw,
             base: memory_of(raw, home, n_bytes)?,
@@ -186,10 +191,13 @@ impl<'mpi> SharedWindow<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn close(mut self) -> Result<()> {
+        let within_unlock = within(Call::WinUnlockAll, None);
         // SAFETY: live window with the epoch open since `open`.
         check("MPI_Win_unlock_all", unsafe {
             ffi::MPI_Win_unlock_all(self.raw)
         })?;
+        drop(within_unlock);
+        let _within = within(Call::WinFree, None);
         // SAFETY: live window, no epoch open, freed once since `self` is consumed; nothing refers to
         // its memory any more.
         check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })

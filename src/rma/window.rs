@@ -14,6 +14,7 @@ use super::error_handler::errors_return;
 use super::hints::{Hints, Info};
 use super::homes::{Homes, OneHome};
 use super::layout::{Kind, Layout, Region};
+use crate::pulse::{Call, within};
 
 /// What the size of each rank's memory is a multiple of, in bytes.
 const SIZE_MULTIPLE: usize = 16;
@@ -96,6 +97,7 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
         const BYTES: c_int = 1;
+        let within_allocate = within(Call::WinAllocate, None);
         // SAFETY: `own_bytes` fits an `MPI_Aint` (`checked_size`); `info`, the communicator,
         // `base` and `raw` are live; `base` is a pointer passed by address, as the C interface wants.
         let code = unsafe {
@@ -109,14 +111,17 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
             )
         };
         check("MPI_Win_allocate", code)?;
+        drop(within_allocate);
         info.free()?;
         // SAFETY: the window was made above; the error handler is predefined.
         let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
         check("MPI_Win_set_errhandler", code)?;
         // NOCHECK: nobody ever asks for a conflicting lock on this window (MPI-4.1 §12.5.3).
+        let within_lock = within(Call::WinLockAll, None);
         // SAFETY: live window, no epoch open on it.
         let code = unsafe { ffi::MPI_Win_lock_all(ffi::MPI_MODE_NOCHECK as c_int, raw) };
         check("MPI_Win_lock_all", code)?;
+        drop(within_lock);
         let landing = NonNull::from(Box::leak(Box::<Landing>::default()));
         let window = Window {
             raw,
@@ -159,13 +164,17 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
     /// # Errors
     /// What MPI returns.
     pub fn close(mut self) -> Result<()> {
+        let within_unlock = within(Call::WinUnlockAll, None);
         // MPI semantics: unlock_all completes all operations of this epoch, at origin and target.
         // SAFETY: live window with the epoch open since `open`.
         check("MPI_Win_unlock_all", unsafe {
             ffi::MPI_Win_unlock_all(self.raw)
         })?;
+        drop(within_unlock);
+        let within_free = within(Call::WinFree, None);
         // SAFETY: live window, no epoch open, freed once since `self` is consumed.
         check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })?;
+        drop(within_free);
         // SAFETY: from `Box::leak` in `open`, freed only here, and every operation is complete.
         drop(unsafe { Box::from_raw(self.landing.as_ptr()) });
         Ok(())

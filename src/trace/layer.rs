@@ -39,6 +39,11 @@ impl RecordLayer {
         self.recorder.set(recorder)?;
         Ok(self.recorder.get_or_init(|| unreachable!("just set")))
     }
+
+    /// The recorder, once there is one.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.get()
+    }
 }
 
 impl<S: Subscriber> Layer<S> for RecordLayer {

@@ -68,6 +68,10 @@ pub(super) struct PlanArgs {
     /// more]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     time_limit: Option<String>,
+    /// How long a rank may wait in one MPI operation before it says so and ends its run [default: three
+    /// quarters of what the run may take]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    timeout: Option<String>,
     /// What starts ranks: words as in a shell; {ranks} is filled in [default: the launcher of the MPI that
     /// this was built with, or $MPIEXEC, and -n {ranks}]
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
@@ -106,7 +110,7 @@ impl PlanArgs {
     }
 
     /// Flags that were given, each with its texts.
-    pub(super) fn flags(&self) -> [(&'static str, Vec<String>); 19] {
+    pub(super) fn flags(&self) -> [(&'static str, Vec<String>); 20] {
         let one = |text: &Option<String>| text.iter().cloned().collect();
         [
             ("ranks", self.ranks.clone()),
@@ -126,6 +130,7 @@ impl PlanArgs {
             ("seed", one(&self.seed)),
             ("trace-records", one(&self.trace_records)),
             ("time-limit", one(&self.time_limit)),
+            ("timeout", one(&self.timeout)),
             ("launcher", one(&self.launcher)),
             ("out", one(&self.out)),
         ]

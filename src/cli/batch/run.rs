@@ -97,11 +97,14 @@ pub(super) fn dry(plan: &Plan, launcher: Template, program: PathBuf) -> Result<E
         program,
         id: String::new(),
         trace_records: plan.trace_records,
+        timeout: plan.timeout,
     };
     let mut text = String::new();
     for run in pending(plan, &over) {
         let cell = &plan.cells[run.cell];
-        let command = jobs.command(cell, run, &run_folder(&folder, &cell.name, run.repetition));
+        let place = run_folder(&folder, &cell.name, run.repetition);
+        let limit = limit(plan, &estimates, run.cell);
+        let command = jobs.command(cell, run, &place, limit);
         let words: Vec<String> = command
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
@@ -159,6 +162,7 @@ pub(super) fn run(
         program,
         id: folder.id().into(),
         trace_records: plan.trace_records,
+        timeout: plan.timeout,
     };
     let interrupted = play_all(plan, &jobs, &mut folder, || signal.load(Ordering::Relaxed))?;
     if interrupted > 0 {

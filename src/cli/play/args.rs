@@ -9,6 +9,7 @@ use onesided::rma::Progress;
 use super::super::Format;
 use super::checkpoint::CheckpointArgs;
 use super::recording::TraceArgs;
+use super::watchdog::parse_timeout;
 
 /// Arguments of `onesided play`.
 #[derive(Debug, Args)]
@@ -135,6 +136,9 @@ pub(super) struct GameArgs {
     /// How thinking is simulated
     #[arg(long, value_enum, default_value = "sleep")]
     pub(super) think_by: ThinkByArg,
+    /// End the job with exit code 124 when a rank has waited so long in one MPI operation, and say in which
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub(super) timeout: Option<Duration>,
     #[command(flatten)]
     pub(super) recording: TraceArgs,
     /// How the result is printed

@@ -6,12 +6,14 @@ mod describe;
 mod last_resort;
 mod recording;
 mod session;
+mod watchdog;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use onesided::game::{self, GuessBy, Resumed, Series};
 use onesided::interrupt;
+use onesided::pulse::{self, Call, Place};
 use onesided::rma::launcher::{self, Launch};
 use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
 use onesided::trace::RecordLayer;
@@ -20,6 +22,7 @@ pub(super) use args::Play;
 use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
 use checkpoint::Restart;
 use session::Session;
+use watchdog::Watchdog;
 
 use super::{Failure, Format, keep_stdout_for_results, once_per_job};
 
@@ -31,6 +34,15 @@ impl Play {
     ///
     /// Records go to `layer`, which is there if [`records`](Play::records).
     pub(super) fn run(self, layer: Option<&RecordLayer>) -> ExitCode {
+        let watchdog = self
+            .game()
+            .timeout
+            .map(|timeout| Watchdog::start(timeout, layer.cloned()))
+            .transpose();
+        let watchdog = match watchdog {
+            Ok(watchdog) => watchdog,
+            Err(failure) => return failure.report(),
+        };
         let (mpi, library) = match self.start(layer) {
             Ok(started) => started,
             Err(failure) => return failure.report(),
@@ -43,10 +55,15 @@ impl Play {
             Ok(code) => code,
             Err(error) => end_job(&error),
         };
-        match mpi.finalize_at_last(code.into()) {
-            Ok(()) => code.into(),
-            Err(error) => end_job(&error.into()),
+        pulse::at(Place::End, 0);
+        if let Err(error) = mpi.finalize_at_last(code.into()) {
+            end_job(&error.into())
         }
+        if let Some(watchdog) = watchdog {
+            watchdog.let_it_end_what_it_has_begun_to();
+        }
+        pulse::enter(Call::Exit); // what MPI libraries do at the exit may hang, too
+        code.into()
     }
 
     /// Whether the run is to be recorded.

@@ -11,6 +11,7 @@ use onesided::game::{
     Ticketed,
 };
 use onesided::interrupt;
+use onesided::pulse::{self, Call, Means as ClaimMeans, Place};
 use onesided::report;
 use onesided::rma::{self, Comm, Hints, Library, Means, Placement, ProgressEngine};
 use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
@@ -49,6 +50,7 @@ impl<'mpi> Session<'_, 'mpi> {
                 ..
             } => {
                 let n_items = self.series.n_digits as usize;
+                self.tell_watchdog(claim_with, home);
                 let options = |progress| Options {
                     hints: Hints::default(),
                     progress,
@@ -112,6 +114,7 @@ impl<'mpi> Session<'_, 'mpi> {
         referee.skip_known(self.skips_known());
         let info = self.describe_progress(referee.engine());
         let code = self.play_one_sided(&mut referee, info)?;
+        pulse::at(Place::Closing, 0);
         referee.close()?;
         Ok(code)
     }
@@ -193,6 +196,7 @@ impl<'mpi> Session<'_, 'mpi> {
         let mut referee = Ticketed::on(self.world, HOME, [first?, second?], self.series.seed);
         let info = self.describe_progress(referee.engine());
         let code = self.play_one_sided(&mut referee, info)?;
+        pulse::at(Place::Closing, 0);
         referee.close()?;
         Ok(code)
     }
@@ -213,6 +217,23 @@ impl<'mpi> Session<'_, 'mpi> {
             );
         }
         info
+    }
+
+    /// What a claim will be, and that boards are opened now.
+    fn tell_watchdog(&self, claim_with: ClaimWith, home: HomeArg) {
+        let (means, digits_a_word) = match claim_with {
+            ClaimWith::FetchAndOp => (ClaimMeans::FetchAndOp, 64),
+            ClaimWith::CompareAndSwap => (ClaimMeans::CompareAndSwap, 1),
+            ClaimWith::SharedMemory => (ClaimMeans::CpuAtomics, 64),
+            ClaimWith::TwoTier => (ClaimMeans::TwoTier, 64),
+        };
+        let n_homes = match home {
+            HomeArg::Rank0 => 1,
+            HomeArg::Spread => self.world.size().unsigned_abs(),
+        };
+        pulse::claims(means, n_homes, digits_a_word);
+        pulse::at(Place::Opening, 0);
+        pulse::enter(Call::Board);
     }
 
     fn home_never_thinks(&self) -> bool {
@@ -236,6 +257,8 @@ impl<'mpi> Session<'_, 'mpi> {
         referee: &mut R,
         progress: Option<ProgressInfo>,
     ) -> game::Result<u8> {
+        pulse::enter(Call::Nothing);
+        pulse::at(Place::Recording, 0);
         let tracing = match self.start_recording(progress.clone())? {
             Ok(tracing) => tracing,
             Err(failure) => return all_end(self.world, &failure),
@@ -250,6 +273,7 @@ impl<'mpi> Session<'_, 'mpi> {
             summary.progress = progress;
             summary
         });
+        pulse::at(Place::Recording, 0);
         let trouble = match tracing {
             Some(tracing) => {
                 let signal = cut_short.map(|cut| interrupt::name(cut.signal));

@@ -9,6 +9,7 @@ use mpi::ffi;
 use super::helper::Helper;
 use super::probe::Probe;
 use super::{DEFAULT_INTERVAL, Progress};
+use crate::pulse::{Call, within};
 use crate::rma::comm::{Comm, Rank};
 use crate::rma::environment::{ThreadLevel, is_running, library, thread_level};
 use crate::rma::error::{ErrorKind, Result, check};
@@ -218,7 +219,10 @@ impl<'mpi> ProgressEngine<'mpi> {
     #[inline]
     pub fn visit(&self) -> Result<()> {
         match self.visit_interval() {
-            Some(_) => check("MPI_Iprobe", enter_mpi()),
+            Some(_) => {
+                let _within = within(Call::Iprobe, None);
+                check("MPI_Iprobe", enter_mpi())
+            }
             None => Ok(()),
         }
     }
@@ -249,6 +253,7 @@ impl<'mpi> ProgressEngine<'mpi> {
         let on_panic = TakeBack(helper);
         let value = work();
         std::mem::forget(on_panic);
+        let _within = within(Call::Iprobe, None); // which the helper may be in
         check("MPI_Iprobe", helper.take_back())?;
         Ok(value)
     }

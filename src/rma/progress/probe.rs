@@ -18,6 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::engine::{Means, ProgressEngine, Trial};
+use crate::pulse::{Call, within};
 use crate::rma::comm::{Comm, Rank};
 use crate::rma::error::Result;
 use crate::rma::placement::Placement;
@@ -185,8 +186,12 @@ impl Probe {
         comm: &Comm<'_>,
         operate: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Saw> {
+        let operating = within(Call::Trial, Some(self.home));
         operate()?;
+        drop(operating);
         comm.send(&[0], self.home, READY)?;
+        // One stay, however many operations end meanwhile: what is waited for is word of the home rank.
+        let _within = within(Call::Trial, Some(self.home));
         let mut took_ns = Vec::new();
         while !comm.receive_if_there(&mut [0], BACK)? {
             let start = Instant::now();
@@ -208,6 +213,7 @@ impl Probe {
         let size = comm.size();
         let place = (comm.rank() - self.home).rem_euclid(size);
         if place > 0 {
+            let _within = within(Call::Trial, Some(self.home));
             while !comm.receive_if_there(verdict, VERDICT)? {
                 sleep(PAUSE);
             }
