@@ -42,6 +42,8 @@ const BAD: &[(&str, &str)] = &[
         "unexpected argument '--frobnicate'",
     ),
     ("play rma --quiet --verbose", "cannot be used with"),
+    ("play rma --timeout 0", "'0' is none: at least 100ms"),
+    ("play collective --timeout soon", "'soon' is no duration"),
     ("play both", "'both'"),
     ("play", "Usage: onesided play"),
     ("frobnicate", "'frobnicate'"),

@@ -170,3 +170,23 @@ fn command_lines() -> impl Iterator<Item = (u32, String)> {
         Some((process, String::from_utf8_lossy(&line).replace('\0', " ")))
     })
 }
+
+/// A run whose ranks wait too long is ended by them, and the journal has what they said.
+#[test]
+fn the_journal_has_what_a_hanging_run_waited_in() {
+    let _turn = turn();
+    let folder = scratch();
+    let out = folder.path().join("out");
+    // Rank 1 thinks for a minute, and rank 0 waits for it.
+    let args = "--ranks 2 --versions collective --straggler 1=60s --repeat 1 --timeout 2s";
+    let output = batch(&out, args).output().expect("timeout runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let run = &results(&out)["runs"][0];
+    assert_eq!(run["status"], "failed", "{run:#}");
+    let journal = std::fs::read_to_string(out.join("journal.jsonl")).expect("a journal");
+    let waited = "rank 0 of 2 (host ";
+    assert!(
+        journal.contains(waited) && journal.contains("has waited in MPI_Allreduce in game 0 for "),
+        "{journal}"
+    );
+}

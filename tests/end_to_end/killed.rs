@@ -47,7 +47,7 @@ pub fn kill(pid: u32) {
 }
 
 /// Waits until each of `n_ranks` ranks has recorded a whole game and some more.
-fn wait_for_records(folder: &Path, n_ranks: u32) {
+pub fn wait_for_records(folder: &Path, n_ranks: u32) {
     let deadline = Instant::now() + Duration::from_secs(30);
     let enough = || {
         let Ok(trace) = Trace::open(folder) else {

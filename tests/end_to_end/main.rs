@@ -6,6 +6,7 @@ mod counted;
 mod doctor;
 mod experiment;
 mod interrupted;
+mod hangs;
 mod killed;
 mod play;
 mod started_wrongly;

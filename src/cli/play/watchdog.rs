@@ -148,10 +148,10 @@ fn message(stay: &Stay, timeout: Duration) -> String {
     let (rank, n_ranks) = Launch::from_environment().map_or((0, 1), |l| (l.rank, l.size));
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
-    let lasted = humantime::format_duration(match stay.lasted.as_secs() {
-        0..10 => Duration::from_millis(stay.lasted.as_millis() as u64),
-        seconds => Duration::from_secs(seconds),
-    });
+    let lasted = match stay.lasted.as_secs_f64() {
+        seconds if seconds < 10.0 => format!("{seconds:.1} s"),
+        seconds => format!("{seconds:.0} s"),
+    };
     let since = humantime::format_rfc3339_seconds(stay.since).to_string();
     let since = since.get(11..19).unwrap_or(&since); // of 2026-01-31T12:03:05Z
     let what = stay.what.in_words();
@@ -166,10 +166,13 @@ fn message(stay: &Stay, timeout: Duration) -> String {
 fn next(what: Pulse, timeout: Duration) -> String {
     let timeout = humantime::format_duration(timeout);
     let looked_for = match (what.call(), what.target()) {
-        (Call::Init, _) => "not all ranks of the job were started, or they do not reach each other".into(),
+        (Call::Init, _) => {
+            "not all ranks of the job were started, or they do not reach each other".into()
+        }
         (Call::Exit | Call::Abort, _) => "the MPI library does not let go of this process".into(),
         (call, _) if call.is_collective() => {
-            "a rank that does not say that it waits has not come there: it is stopped, hangs or still works".into()
+            "a rank that does not say so has not come there: it is stopped, hangs or still works"
+                .into()
         }
         (Call::Claim | Call::Board | Call::Trial, Some(target)) => format!(
             "rank {target} is stopped or outside MPI (--progress), or the library has lost the operation, as \
@@ -261,7 +264,7 @@ mod tests {
         };
         let line = message(&stay, 30 * SECOND);
         assert!(
-            line.contains(" has waited in MPI_Finalize for 30s, since 12:03:05 UTC: "),
+            line.contains(" has waited in MPI_Finalize for 30 s, since 12:03:05 UTC: "),
             "{line}"
         );
         assert_eq!(line.matches('\n').count(), 1);

@@ -1,0 +1,155 @@
+//! `onesided play --timeout`: a job that hangs says where, and ends.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use onesided::rma::{self, Family};
+use onesided::trace::{End, Trace};
+
+use crate::killed::{processes_of, wait_for_records};
+use crate::onesided;
+use crate::support::{Ended, scratch, signal};
+use crate::trace::{findings, tracing};
+
+/// Stopped processes, which are killed at the end whatever comes: others would find them for ever.
+struct Stopped(Vec<u32>);
+
+impl Stopped {
+    /// Stops the ranks of the job that records into `folder` that are `chosen`.
+    fn ranks(folder: &Path, chosen: impl Fn(u32) -> bool) -> Self {
+        let ranks = processes_of(folder).into_iter();
+        let chosen = ranks.filter(|&(_, rank)| rank.is_some_and(&chosen));
+        let stopped = Stopped(chosen.map(|(pid, _)| pid).collect());
+        assert!(!stopped.0.is_empty(), "{:?}", processes_of(folder));
+        stopped.0.iter().for_each(|&pid| signal("STOP", pid));
+        stopped
+    }
+
+    fn go_on(mut self) {
+        self.0.drain(..).for_each(|pid| signal("CONT", pid));
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(|pid| signal("KILL", pid));
+    }
+}
+
+/// What rank `rank` said of its waiting.
+fn said_by(ended: &Ended, rank: u32) -> Vec<&str> {
+    let begin = format!("onesided: rank {rank} of ");
+    let lines = ended.stderr.lines();
+    lines.filter(|line| line.contains(&begin)).collect()
+}
+
+#[test]
+fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    for (version, stopped) in [("rma", 1), ("rma", 0), ("collective", 1), ("collective", 0)] {
+        let folder = scratch();
+        let args = format!("{version} --think 1ms --games 1000000 --seed 5 --timeout 2s");
+        let job = tracing(3, folder.path(), &args).deadline(Duration::from_secs(60));
+        let job = std::thread::spawn(move || job.run());
+        wait_for_records(folder.path(), 3);
+        let since = Instant::now();
+        let kept = Stopped::ranks(folder.path(), |rank| rank == stopped);
+        let ended = job.join().expect("the job's thread");
+        let took = since.elapsed();
+        drop(kept);
+        let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
+        assert!(!ended.timed_out && ended.code == Some(124), "{context}");
+        assert!(took < TIMEOUT + Duration::from_secs(8), "{context}");
+        assert!(said_by(&ended, stopped).is_empty(), "{context}");
+        for rank in (0..3).filter(|&rank| rank != stopped) {
+            let said = said_by(&ended, rank);
+            let [line] = said[..] else {
+                panic!("rank {rank} says it once: {context}");
+            };
+            let where_it_waits = match version {
+                "collective" => ["MPI_Allreduce in game ", "MPI_Barrier before game "],
+                // Where the library makes no progress by itself, claims wait for the home rank.
+                _ => [
+                    "(MPI_Fetch_and_op) on rank 0 in game ",
+                    "MPI_Barrier before game ",
+                ],
+            };
+            assert!(
+                where_it_waits.iter().any(|place| line.contains(place)),
+                "{context}"
+            );
+            assert!(
+                line.contains(" of 3 (host ") && line.contains(" UTC: "),
+                "{context}"
+            );
+        }
+        let trace = Trace::open(folder.path()).expect("a run");
+        for rank in 0..3 {
+            let mut records = trace.records(rank);
+            assert!(records.by_ref().count() > 20, "rank {rank}: {context}");
+            let end = match rank == stopped {
+                true => End::CutShort,
+                false => End::Closed,
+            };
+            assert_eq!(records.end(), Some(&end), "rank {rank}: {context}");
+        }
+        assert!(findings(folder.path()).recorded.is_some());
+    }
+}
+
+/// A rank that was stopped, and goes on, has not waited meanwhile.
+#[test]
+fn a_job_that_was_stopped_for_longer_goes_on() {
+    let folder = scratch();
+    let args = "collective --think 2ms --games 60 --seed 5 --timeout 1s";
+    let job = tracing(2, folder.path(), args);
+    let job = std::thread::spawn(move || job.run());
+    wait_for_records(folder.path(), 2);
+    let stopped = Stopped::ranks(folder.path(), |_| true);
+    std::thread::sleep(Duration::from_millis(2500));
+    stopped.go_on();
+    let ended = job.join().expect("the job's thread").expect_success();
+    assert!(ended.took > Duration::from_millis(2500), "{ended:?}");
+}
+
+#[test]
+fn thinking_is_no_waiting_and_the_watchdog_keeps_nobody_from_ending() {
+    // Alone, with and without visits to MPI in each thought; together, all for the same time.
+    for (n_ranks, args) in [
+        (1, "rma --digits 2 --think 1s --seed 1"),
+        (1, "rma --digits 2 --think 1s --seed 1 --progress poll"),
+        (2, "collective --digits 2 --think 1s --seed 1"),
+    ] {
+        let job = onesided(n_ranks, &format!("play {args} --timeout 600ms"));
+        let ended = job.run().expect_success();
+        assert!(ended.took > Duration::from_secs(1), "{args}: {ended:?}");
+        assert!(!ended.stderr.contains("has waited"), "{args}: {ended:?}");
+    }
+    let ended = onesided(2, "play rma --timeout 1h").run().expect_success();
+    assert!(ended.took < Duration::from_secs(20), "{ended:?}");
+}
+
+/// The ranks of another family's launcher never meet; those of this one do, however late one is.
+#[test]
+fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
+    let folder = scratch();
+    // Rank 1 comes a minute late.
+    let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 60 ;; esac; exec \"$@\"";
+    let job = crate::support::Job::new(2, "sh")
+        .args(["-c", late, "sh", crate::ONESIDED])
+        .args("play rma --timeout 2s --trace".split(' '))
+        .args([folder.path().display().to_string()]);
+    let ended = job.run();
+    assert!(!ended.timed_out && ended.code == Some(124), "{ended:#?}");
+    let said = said_by(&ended, 0);
+    assert_eq!(said.len(), 1, "{ended:#?}");
+    let starts_late = match rma::library().expect("a library").family {
+        // A rank that is alone in MPI_Init_thread meets the others at its first collective.
+        Family::OpenMpi | Family::Mpich => ["MPI_Init_thread", "MPI_Comm_dup"],
+        _ => ["MPI_Init_thread", "MPI_"],
+    };
+    assert!(
+        starts_late.iter().any(|call| said[0].contains(call)),
+        "{ended:#?}"
+    );
+}
