@@ -40,6 +40,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<OsString>,
     },
+    /// Watch over the ranks of a node, for them
+    #[cfg(feature = "mpi")]
+    #[command(hide = true)]
+    Sentinel(play::Sentinel),
     /// Find out what this MPI, on these hosts, with this launcher, really does
     Doctor(Box<doctor::Doctor>),
     /// Say where the time of runs went, who was waited for, and what lockstep cost (needs no MPI)
@@ -116,6 +120,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Play { .. } => Err(Failure::Usage(
             "this build has no MPI and cannot play: build it with the default features".into(),
         )),
+        #[cfg(feature = "mpi")]
+        Command::Sentinel(sentinel) => {
+            sentinel.run();
+            Ok(())
+        }
         Command::Doctor(doctor) => {
             log_to_stderr(None);
             return doctor.run();

@@ -4,6 +4,7 @@
 //! A program started by the launcher of another MPI library does not fail: it becomes N jobs of one
 //! rank each, and every one does all the work. The environment shows it.
 
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use super::library::{Family, Library};
@@ -16,6 +17,8 @@ struct Signature {
     size: &'static str,
 }
 
+/// The launcher of MPICH and of Intel MPI.
+pub const HYDRA: &str = "MPICH's or Intel's mpiexec (hydra)";
 const OPEN_MPI: &str = "Open MPI's mpirun";
 const SRUN: &str = "Slurm's srun";
 
@@ -35,7 +38,7 @@ const SIGNATURES: &[Signature] = &[
         size: "MV2_COMM_WORLD_SIZE",
     },
     Signature {
-        launcher: "MPICH's or Intel's mpiexec (hydra)",
+        launcher: HYDRA,
         rank: "PMI_RANK",
         size: "PMI_SIZE",
     },
@@ -107,6 +110,27 @@ fn beside(file: &Path, family: Family) -> Option<PathBuf> {
         .map(|folder| folder.join("bin"));
     let mut launchers = folders.flat_map(|bin| names.iter().map(move |name| bin.join(name)));
     launchers.find(|launcher| launcher.is_file())
+}
+
+/// Closes all files that this process was started with but the three standard streams: a child of a rank
+/// has what the launcher left open for the rank, and as long as it is open the rank seems to be there.
+/// For a process that has opened nothing itself yet.
+pub fn close_what_was_inherited() {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let open: Vec<i32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|&fd| fd > 2) {
+        // That by which the folder was read is closed already.
+        if std::fs::read_link(format!("/proc/self/fd/{fd}")).is_ok() {
+            // SAFETY: it is open, and as nobody in this process has opened a file yet (caller), nobody
+            // owns it.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+    }
 }
 
 impl Launch {

@@ -43,6 +43,11 @@ fn said_by(ended: &Ended, rank: u32) -> Vec<&str> {
     lines.filter(|line| line.contains(&begin)).collect()
 }
 
+fn is_under_hydra() -> bool {
+    let family = rma::library().expect("the library names itself").family;
+    matches!(family, Family::Mpich | Family::Intel)
+}
+
 #[test]
 fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
     const TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,7 +63,12 @@ fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
         let took = since.elapsed();
         drop(kept);
         let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
-        assert!(!ended.timed_out && ended.code == Some(124), "{context}");
+        // Hydra gives the code of rank 0 where that has one, and it had to kill it.
+        let code = match (is_under_hydra(), stopped) {
+            (true, 0) => 9,
+            _ => 124,
+        };
+        assert!(!ended.timed_out && ended.code == Some(code), "{context}");
         assert!(took < TIMEOUT + Duration::from_secs(8), "{context}");
         assert!(said_by(&ended, stopped).is_empty(), "{context}");
         for rank in (0..3).filter(|&rank| rank != stopped) {
@@ -114,13 +124,13 @@ fn a_job_that_was_stopped_for_longer_goes_on() {
 
 #[test]
 fn thinking_is_no_waiting_and_the_watchdog_keeps_nobody_from_ending() {
-    // Alone, with and without visits to MPI in each thought; together, all for the same time.
-    for (n_ranks, args) in [
-        (1, "rma --digits 2 --think 1s --seed 1"),
-        (1, "rma --digits 2 --think 1s --seed 1 --progress poll"),
-        (2, "collective --digits 2 --think 1s --seed 1"),
+    // With and without visits to MPI in each thought.
+    for args in [
+        "rma --digits 2 --think 1s --seed 1",
+        "rma --digits 2 --think 1s --seed 1 --progress poll",
+        "collective --digits 2 --think 1s --seed 1",
     ] {
-        let job = onesided(n_ranks, &format!("play {args} --timeout 600ms"));
+        let job = onesided(1, &format!("play {args} --timeout 600ms"));
         let ended = job.run().expect_success();
         assert!(ended.took > Duration::from_secs(1), "{args}: {ended:?}");
         assert!(!ended.stderr.contains("has waited"), "{args}: {ended:?}");
@@ -129,7 +139,6 @@ fn thinking_is_no_waiting_and_the_watchdog_keeps_nobody_from_ending() {
     assert!(ended.took < Duration::from_secs(20), "{ended:?}");
 }
 
-/// The ranks of another family's launcher never meet; those of this one do, however late one is.
 #[test]
 fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
     let folder = scratch();
@@ -143,13 +152,10 @@ fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
     assert!(!ended.timed_out && ended.code == Some(124), "{ended:#?}");
     let said = said_by(&ended, 0);
     assert_eq!(said.len(), 1, "{ended:#?}");
-    let starts_late = match rma::library().expect("a library").family {
-        // A rank that is alone in MPI_Init_thread meets the others at its first collective.
-        Family::OpenMpi | Family::Mpich => ["MPI_Init_thread", "MPI_Comm_dup"],
-        _ => ["MPI_Init_thread", "MPI_"],
-    };
+    // Some libraries meet the others first where they first need them.
+    let first = ["MPI_Init_thread", "MPI_Comm_dup"];
     assert!(
-        starts_late.iter().any(|call| said[0].contains(call)),
+        first.iter().any(|call| said[0].contains(call)),
         "{ended:#?}"
     );
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use onesided::rma::{self, Family};
 use onesided::trace::{End, Kind, Record, Trace};
 
-use crate::support::scratch;
+use crate::support::{Ended, scratch};
 use crate::trace::{findings, tracing};
 
 /// The processes of this machine whose command line names `folder`, each with the rank that its
@@ -66,7 +67,11 @@ pub fn wait_for_records(folder: &Path, n_ranks: u32) {
 }
 
 /// Starts an endless job, kills what `chosen` says of it, and returns how the job ended.
-fn kill_while_playing(version: &str, folder: &Path, chosen: impl Fn(Option<u32>) -> bool) {
+fn kill_while_playing(
+    version: &str,
+    folder: &Path,
+    chosen: impl Fn(Option<u32>) -> bool,
+) -> (Ended, Duration) {
     let args = format!("{version} --think 1ms --games 1000000 --seed 5");
     let job = tracing(3, folder, &args).deadline(Duration::from_secs(90));
     let job = std::thread::spawn(move || job.run());
@@ -77,9 +82,11 @@ fn kill_while_playing(version: &str, folder: &Path, chosen: impl Fn(Option<u32>)
         .map(|(pid, _)| pid)
         .collect();
     assert!(!chosen.is_empty(), "{:?}", processes_of(folder));
+    let since = Instant::now();
     chosen.into_iter().for_each(kill);
     let ended = job.join().expect("the job's thread");
     assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+    (ended, since.elapsed())
 }
 
 #[test]
@@ -119,4 +126,42 @@ fn what_was_recorded_before_the_whole_job_was_killed_is_there() {
         "{recorded:?}"
     );
     assert!(run.per_rank.iter().all(|rank| rank.guesses > 0));
+}
+
+/// The lines that name rank `rank` as the one that died, in the words of `onesided` under hydra, and else of the
+/// launcher: Open MPI 4 `mpirun noticed that process rank 1 with PID …`, Open MPI 5 `Process name:
+/// [prterun-…,1]`.
+fn lines_that_name(stderr: &str, rank: u32) -> usize {
+    let library = rma::library().expect("the library names itself");
+    let names = |line: &str| match (library.family, library.version[0]) {
+        (Family::OpenMpi, ..=4) => {
+            line.contains(&format!("noticed that process rank {rank} with PID "))
+        }
+        (Family::OpenMpi, _) => {
+            line.contains("process rank ") && line.contains(&format!("rank {rank} with PID "))
+                || line.contains("Process name: [") && line.contains(&format!(",{rank}]"))
+        }
+        _ => line.contains(&format!("onesided: rank {rank} (process ")) && line.contains(" died: "),
+    };
+    stderr.lines().filter(|line| names(line)).count()
+}
+
+#[test]
+fn a_rank_that_dies_is_named_once_and_takes_the_job_with_it_within_seconds() {
+    for rank in 0..3 {
+        let folder = scratch();
+        let (ended, took) = kill_while_playing("rma", folder.path(), |of| of == Some(rank));
+        assert!(took < Duration::from_secs(10), "{took:?}: {ended:#?}");
+        for of in 0..3 {
+            let expected = usize::from(of == rank);
+            assert_eq!(
+                lines_that_name(&ended.stderr, of),
+                expected,
+                "rank {rank} died: {ended:#?}"
+            );
+        }
+        // Zombies that wait for a reaper have no command line.
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(processes_of(folder.path()), [], "nobody is left behind");
+    }
 }

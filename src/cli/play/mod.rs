@@ -5,6 +5,7 @@ mod checkpoint;
 mod describe;
 mod last_resort;
 mod recording;
+mod sentinel;
 mod session;
 mod watchdog;
 
@@ -21,6 +22,7 @@ use onesided::trace::RecordLayer;
 pub(super) use args::Play;
 use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
 use checkpoint::Restart;
+pub(super) use sentinel::Sentinel;
 use session::Session;
 use watchdog::Watchdog;
 
@@ -55,6 +57,7 @@ impl Play {
             Ok(code) => code,
             Err(error) => end_job(&error),
         };
+        sentinel::goodbye(code == ExitCode::SUCCESS);
         pulse::at(Place::End, 0);
         if let Err(error) = mpi.finalize_at_last(code.into()) {
             end_job(&error.into())
@@ -105,8 +108,17 @@ impl Play {
         interrupt::listen()
             .map_err(|error| Failure::Run(format!("cannot listen for signals: {error}")))?;
         last_resort::wait(&library, layer.cloned(), self.checkpoint_file());
+        sentinel::start(&self.what_is_left());
         let mpi = Mpi::init_up_to(self.thread_level()).map_err(cannot_start)?;
         Ok((mpi, library))
+    }
+
+    /// What there is of a job in which a rank died, as the end of a sentence.
+    fn what_is_left(&self) -> String {
+        match &self.game().recording.trace {
+            Some(folder) => format!("; what was recorded is in {}", folder.display()),
+            None => String::new(),
+        }
     }
 
     fn run_in(
@@ -249,5 +261,6 @@ fn end_job(error: &game::Error) -> ! {
         std::thread::sleep(Duration::from_secs(1));
     }
     eprintln!("{} (on rank {rank})", Failure::Run(error.to_string()));
+    sentinel::goodbye(false);
     rma::abort(1)
 }

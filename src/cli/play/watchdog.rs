@@ -17,6 +17,7 @@ use onesided::rma::launcher::Launch;
 use onesided::trace::RecordLayer;
 
 use super::super::Failure;
+use super::sentinel;
 
 /// The exit code of a rank that has waited too long, as `timeout(1)` has it.
 const EXIT_CODE: i32 = 124;
@@ -58,6 +59,7 @@ impl Watchdog {
             let stay = wait_for_a_long_stay(timeout);
             of_thread.store(true, Ordering::SeqCst);
             say(&message(&stay, timeout));
+            sentinel::goodbye(false);
             if let Some(recorder) = layer.as_ref().and_then(RecordLayer::recorder) {
                 if let Err(error) = recorder.close() {
                     say(&format!("onesided: cannot finish its records: {error}\n"));
