@@ -29,6 +29,9 @@ const LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(5
 /// apart by their looks.
 const GRACE: Duration = Duration::from_millis(1200);
 
+/// So long after rank 0 the others end.
+const FIRST_AHEAD: Duration = Duration::from_millis(500);
+
 /// Shortest time that can be asked for: with more ranks than cores a rank may wait that long for a core.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -65,7 +68,16 @@ impl Watchdog {
                     say(&format!("onesided: cannot finish its records: {error}\n"));
                 }
             }
-            sleep(GRACE);
+            // Hydra's exit code is rank 0's, which it may have killed by then: so that one goes first.
+            let is_first = Launch::from_environment().is_none_or(|launch| launch.rank == 0);
+            sleep(
+                GRACE
+                    + if is_first {
+                        Duration::ZERO
+                    } else {
+                        FIRST_AHEAD
+                    },
+            );
             rma::exit_now(EXIT_CODE)
         };
         std::thread::Builder::new()
