@@ -26,11 +26,6 @@ impl RecordLayer {
         Self::default()
     }
 
-    /// The recorder, once there is one.
-    pub fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.get()
-    }
-
     /// Records from now on, by all clones of this layer.
     ///
     /// # Errors

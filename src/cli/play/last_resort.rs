@@ -9,6 +9,8 @@ use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Family, Library};
 use onesided::trace::RecordLayer;
 
+use super::sentinel;
+
 /// The exit code of a process that a signal ended.
 pub(super) fn exit_code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
@@ -41,6 +43,7 @@ pub(super) fn wait(library: &Library, layer: Option<RecordLayer>, checkpoint: Op
         let Some(signal) = interrupt::wait_to_end() else {
             return;
         };
+        sentinel::goodbye(false); // whoever dies now was asked to
         std::thread::sleep(patience);
         if let Some(recorder) = layer.as_ref().and_then(RecordLayer::recorder) {
             let _ = recorder.close(); // what is recorded is there even so

@@ -57,7 +57,7 @@ impl Play {
             Ok(code) => code,
             Err(error) => end_job(&error),
         };
-        sentinel::goodbye(code == ExitCode::SUCCESS);
+        sentinel::goodbye(code == 0);
         pulse::at(Place::End, 0);
         if let Err(error) = mpi.finalize_at_last(code.into()) {
             end_job(&error.into())
@@ -115,10 +115,14 @@ impl Play {
 
     /// What there is of a job in which a rank died, as the end of a sentence.
     fn what_is_left(&self) -> String {
-        match &self.game().recording.trace {
-            Some(folder) => format!("; what was recorded is in {}", folder.display()),
-            None => String::new(),
+        let mut left = String::new();
+        if let Some(folder) = &self.game().recording.trace {
+            left += &format!("; what was recorded is in {}", folder.display());
         }
+        if let Some(file) = self.checkpoint_file() {
+            left += &format!("; --resume {} goes on", file.display());
+        }
+        left
     }
 
     fn run_in(
