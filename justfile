@@ -59,6 +59,10 @@ picture:
     (cd "$CARGO_TARGET_DIR/demo" && "$CARGO_TARGET_DIR/release/onesided" compare rma collective --html picture.html >/dev/null)
     just browser --ignored picture
 
+# Kill jobs at random moments and go on with them: `just faults 200` is the README's campaign
+faults RUNS="200":
+    @{{ environment }}; ONESIDED_FAULTS={{ RUNS }} cargo test --quiet --test faults
+
 # Build the program; the last line says where it is
 build:
     @{{ environment }}; cargo build --release --quiet; echo "$CARGO_TARGET_DIR/release/onesided, with $ONESIDED_MPI_VERSION"

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use onesided::rma::{self, Family};
 use onesided::trace::{End, Trace};
 
-use crate::killed::{processes_of, wait_for_records};
+use crate::killed::wait_for_records;
+use crate::processes::processes_of;
 use crate::onesided;
 use crate::support::{Ended, scratch, signal};
 use crate::trace::{findings, tracing};

@@ -9,6 +9,8 @@ mod hangs;
 mod interrupted;
 mod killed;
 mod play;
+#[path = "../support/processes.rs"]
+mod processes;
 mod started_wrongly;
 #[path = "../support/mod.rs"]
 mod support;

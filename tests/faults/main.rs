@@ -1,0 +1,326 @@
+//! A campaign of faults: jobs that are killed at random moments, and gone on with.
+//!
+//! Each run is a one-sided game with checkpoints. At a random moment from its start on something happens to it;
+//! then its processes must be gone, its checkpoint whole and true, and a run that resumes on another number of
+//! ranks must claim exactly what the checkpoint lacks. In CI some runs; `just faults 200` is the campaign, and
+//! prints the README's table.
+
+#[path = "../support/processes.rs"]
+mod processes;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use onesided::checkpoint::Reader;
+use onesided::claim::Entry;
+use onesided::trace::{Kind, Outcome, RUN_FILE, Trace};
+use processes::{kill, processes_of};
+use support::{Job, scratch, signal};
+
+const ONESIDED: &str = env!("CARGO_BIN_EXE_onesided");
+
+/// Ranks of the run that something happens to.
+const RANKS: u32 = 4;
+
+const DIGITS: u32 = 240;
+
+/// One and a half seconds of a game.
+const GAME: &str = "--digits 240 --think exp:20ms --checkpoint-every 50ms --quiet";
+
+/// Ways to claim, in turn.
+const METHODS: &[&str] = &[
+    "--guess unclaimed",
+    "--guess unclaimed --claim-with compare-and-swap",
+    "--guess unclaimed --claim-with shared-memory",
+    "--guess unclaimed --claim-with two-tier",
+    "--guess unclaimed --home spread",
+    "--guess ticket",
+];
+
+/// The moment comes so long after the start at most; some games are over by then.
+const LATEST: Duration = Duration::from_millis(2500);
+
+/// How long a job may live on after the fault.
+const TO_END: Duration = Duration::from_secs(20);
+
+/// What happens to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    KillHome,
+    KillOther(u32),
+    TermRanks,
+    TermLauncher,
+}
+
+impl Fault {
+    const ALL: [Fault; 6] = [
+        Fault::KillHome,
+        Fault::TermRanks,
+        Fault::KillOther(1),
+        Fault::TermLauncher,
+        Fault::KillOther(2),
+        Fault::KillOther(3),
+    ];
+
+    /// The row that it counts in.
+    fn row(self) -> &'static str {
+        match self {
+            Fault::KillHome => "`kill -9` of the home rank",
+            Fault::KillOther(_) => "`kill -9` of another rank",
+            Fault::TermRanks => "SIGTERM to all ranks",
+            Fault::TermLauncher => "SIGTERM to the launcher",
+        }
+    }
+
+    /// Does it, if there is whom to do it to.
+    fn happen(self, folder: &Path) -> bool {
+        let processes = processes_of(folder);
+        let ranks = processes
+            .iter()
+            .filter_map(|&(process, rank)| Some((process, rank?)));
+        let launcher = processes.iter().find(|(_, rank)| rank.is_none());
+        match self {
+            Fault::KillHome | Fault::KillOther(_) => {
+                let victim = if let Fault::KillOther(rank) = self {
+                    rank
+                } else {
+                    0
+                };
+                let victim = ranks.into_iter().find(|&(_, rank)| rank == victim);
+                victim.inspect(|&(process, _)| kill(process)).is_some()
+            }
+            Fault::TermRanks => ranks.map(|(process, _)| signal("TERM", process)).count() > 0,
+            Fault::TermLauncher => launcher
+                .inspect(|&&(process, _)| signal("TERM", process))
+                .is_some(),
+        }
+    }
+}
+
+/// What a row of the table sums up.
+#[derive(Debug, Default)]
+struct Row {
+    runs: u32,
+    /// The game was over, or had not begun, when it was to happen.
+    missed: u32,
+    /// It came before there was a checkpoint.
+    without: u32,
+    /// Checkpoints that were whole and true, and whose rest was claimed exactly once.
+    exact: u32,
+    /// From the fault to the end of the job, the longest.
+    longest: Duration,
+    /// Digits that had been scored and were claimed anew: in all, and at most.
+    anew: usize,
+    most_anew: usize,
+}
+
+/// Numbers that look random, the same for the same seed (`xorshift64*`, Vigna 2016).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
+    }
+}
+
+fn main() {
+    // `cargo test` hands its own arguments to every test program; a filter means another.
+    let filters: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    if filters
+        .iter()
+        .any(|filter| !"faults".contains(filter.as_str()))
+        || std::env::args().any(|arg| arg == "--list")
+    {
+        return;
+    }
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    let n_runs = number("ONESIDED_FAULTS").unwrap_or(6);
+    let seed =
+        number("ONESIDED_FAULTS_SEED").unwrap_or_else(|| u64::from(onesided::game::draw_seed()));
+    println!("a campaign of {n_runs} faults, ONESIDED_FAULTS_SEED={seed}");
+    let mut dice = Dice(seed | 1);
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    for run in 0..n_runs {
+        let fault = Fault::ALL[run as usize % Fault::ALL.len()];
+        // Coprime counts: in time every fault meets every method.
+        let method = METHODS[(run / Fault::ALL.len() as u64 + run) as usize % METHODS.len()];
+        let at = Duration::from_millis(dice.below(LATEST.as_millis() as u64));
+        let (game_seed, n_ranks) = (dice.below(1 << 32), 1 + dice.below(5) as u32);
+        let context = format!(
+            "run {run}: {fault:?} after {at:?}, {method} --seed {game_seed}, then {n_ranks} ranks"
+        );
+        let row = rows.entry(fault.row()).or_default();
+        row.runs += 1;
+        one(
+            fault,
+            at,
+            &format!("{GAME} {method} --seed {game_seed}"),
+            n_ranks,
+            row,
+            &context,
+        );
+        if n_runs > 20 && run % 20 == 19 {
+            eprintln!("{} of {n_runs}", run + 1);
+        }
+    }
+    println!("{}", table(&rows, n_runs));
+}
+
+/// Plays a run, lets the fault happen, and goes on with it. Panics where anything is wrong.
+fn one(fault: Fault, at: Duration, args: &str, n_ranks: u32, row: &mut Row, context: &str) {
+    let folder = scratch();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let file = folder.path().join("checkpoint");
+    let job = play(RANKS, &format!("{args} --checkpoint"), &file, &first);
+    let job = std::thread::spawn(move || job.run());
+    std::thread::sleep(at);
+    let happened = fault.happen(&first);
+    let (fault_at, ended) = (Instant::now(), job.join().expect("the job's thread"));
+    let took = fault_at.elapsed();
+    assert!(!ended.timed_out, "{context}: {ended:#?}");
+    if happened && ended.code != Some(0) {
+        assert!(
+            took < TO_END,
+            "{context}: it took {took:?} to end: {ended:#?}"
+        );
+        row.longest = row.longest.max(took);
+    } else {
+        row.missed += 1;
+        assert_eq!(ended.code, Some(0), "{context}: {ended:#?}");
+    }
+    assert!(
+        all_gone(folder.path()),
+        "{context}: left behind: {:?}",
+        processes_of(folder.path())
+    );
+    let won = winners(&first);
+    if !file.exists() {
+        assert!(
+            won.is_empty(),
+            "{context}: won without a checkpoint: {won:?}"
+        );
+        row.without += 1;
+        return;
+    }
+    let (is_over, before) = entries(&file).unwrap_or_else(|why| panic!("{context}: {why}"));
+    for (digit, entry) in &before {
+        let true_to_it = !entry.earlier && won.get(digit) == Some(&entry.rank.unsigned_abs());
+        assert!(
+            true_to_it,
+            "{context}: digit {digit} by {entry:?}, and {won:?}"
+        );
+    }
+    let ended = play(n_ranks, "--quiet --resume", &file, &second).run();
+    assert!(
+        ended.code == Some(0) && !ended.timed_out,
+        "{context}: resumed: {ended:#?}"
+    );
+    let rest = winners(&second);
+    let once = |digit: &u32| before.contains_key(digit) != rest.contains_key(digit);
+    assert!(
+        is_over && rest.is_empty() || (1..=DIGITS).all(|digit| once(&digit)),
+        "{context}: {before:?}, then {rest:?}"
+    );
+    let anew = rest.keys().filter(|digit| won.contains_key(digit)).count();
+    row.anew += anew;
+    row.most_anew = row.most_anew.max(anew);
+    row.exact += 1;
+    let (_, left) = entries(&file).unwrap_or_else(|why| panic!("{context}: resumed: {why}"));
+    assert!(left.is_empty(), "{context}: it is over");
+}
+
+fn play(n_ranks: u32, args: &str, file: &Path, trace: &Path) -> Job {
+    let job = Job::new(n_ranks, ONESIDED)
+        .args(["play", "rma"])
+        .args(args.split_whitespace());
+    let job = job.args([
+        file.display().to_string(),
+        "--trace".into(),
+        trace.display().to_string(),
+    ]);
+    job.deadline(Duration::from_secs(90))
+}
+
+fn all_gone(folder: &Path) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(5) {
+        if processes_of(folder).is_empty() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+/// Who won which digit, by the records of all ranks; panics where two did.
+fn winners(folder: &Path) -> BTreeMap<u32, u32> {
+    let mut winners = BTreeMap::new();
+    if !folder.join(RUN_FILE).exists() {
+        return winners;
+    }
+    let trace = Trace::open(folder).expect("a run");
+    for rank in 0..trace.run.ranks {
+        let won = |record: &onesided::trace::Record| {
+            record.kind == Kind::Claim && record.outcome == Outcome::Won
+        };
+        for record in trace.records(rank).filter(won) {
+            let other = winners.insert(record.item, rank);
+            assert_eq!(other, None, "digit {} was won twice", record.item);
+        }
+    }
+    winners
+}
+
+/// Whether a checkpoint says that all is played, and who has scored what by it.
+fn entries(file: &Path) -> Result<(bool, BTreeMap<u32, Entry>), String> {
+    let reader = Reader::open(file)?;
+    let document: serde_json::Value = reader.meta()?;
+    let mut entries = BTreeMap::new();
+    reader.for_each_piece(|first, words| {
+        let words = (first as u32 + 1..)
+            .zip(words)
+            .filter(|&(_, &word)| word != 0);
+        entries
+            .extend(words.map(|(digit, &word)| (digit, Entry::from_word(word).expect("an entry"))));
+    })?;
+    Ok((document["game"] == document["games"], entries))
+}
+
+fn table(rows: &BTreeMap<&str, Row>, n_runs: u64) -> String {
+    let library =
+        onesided::rma::library().map_or_else(|_| "?".into(), |library| library.to_string());
+    let mut text = format!(
+        "\n{library}, {n_runs} runs of {RANKS} ranks\n\n\
+         | | runs | too late or too early | ended within | checkpoint whole, all claimed exactly once | scored and claimed anew, mean (most) |\n\
+         |---|---|---|---|---|---|\n"
+    );
+    for (name, row) in rows {
+        let hit = row.runs - row.missed;
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {:.1} s | {} of {} | {:.1} ({}) |",
+            row.runs,
+            row.missed + row.without,
+            row.longest.as_secs_f64(),
+            row.exact,
+            row.runs - row.without,
+            row.anew as f64 / f64::from(hit.max(1)),
+            row.most_anew,
+        );
+    }
+    text
+}
