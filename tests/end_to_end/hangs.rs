@@ -65,12 +65,12 @@ fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
         let took = since.elapsed();
         drop(kept);
         let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
-        // Hydra gives the code of rank 0 where that has one, and it had to kill it.
-        let code = match (is_under_hydra(), stopped) {
-            (true, 0) => 9,
-            _ => 124,
-        };
-        assert!(!ended.timed_out && ended.code == Some(code), "{context}");
+        // Hydra's may be that of a rank that it killed.
+        let codes: &[i32] = if is_under_hydra() { &[124, 9] } else { &[124] };
+        assert!(
+            !ended.timed_out && ended.code.is_some_and(|code| codes.contains(&code)),
+            "{context}"
+        );
         assert!(took < TIMEOUT + Duration::from_secs(10), "{context}");
         assert!(said_by(&ended, stopped).is_empty(), "{context}");
         for rank in (0..3).filter(|&rank| rank != stopped) {
