@@ -54,6 +54,18 @@ pub const BODIES: &[Body] = &[
         run: chunks,
     },
     Body {
+        name: "checkpoints::the_end_is_known_though_most_was_completed_before",
+        run: |comm| {
+            ends(comm, bits);
+            ends(comm, forgetful);
+            ends(comm, blocks);
+            ends(comm, spread_bits);
+            ends(comm, shared);
+            ends(comm, slots);
+            ends(comm, spread_slots);
+        },
+    },
+    Body {
         name: "checkpoints::what_is_completed_twice_is_noticed",
         run: |comm| {
             completed_twice(comm, bits);
@@ -447,6 +459,50 @@ fn chunks<'mpi>(comm: &Comm<'mpi>) {
             let sum = |from: usize| numbers.iter().skip(from).step_by(2).sum::<u64>() as usize;
             assert_eq!(sum(0) + in_file, n_items);
             assert!(in_file > 0 && in_file <= sum(1));
+        }
+        comm.barrier().unwrap();
+        board.close().unwrap();
+    }
+    drop(own);
+}
+
+/// Of a board of which some words are full in the file, or all: rank 0 claims the rest, and all others
+/// learn by looks alone that all is claimed.
+fn ends<'mpi, B: Completing>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
+    let (own, folder) = folder(comm);
+    let path = folder.join("board");
+    for (n_items, n_completed) in [(300, 200), (300, 256), (128, 128), (64, 64), (5000, 4999)] {
+        if n_items > 300 && crawls(comm) {
+            continue;
+        }
+        let mut board = bits(comm, n_items).unwrap();
+        if comm.rank() == 0 {
+            let items: Vec<usize> = (0..n_completed).collect();
+            let mut claims = vec![Claim::Lost { owner: None }; n_completed];
+            board.claim_many(&items, &mut claims).unwrap();
+            board.complete_range(0..n_completed).unwrap();
+            board.save(&path, || Ok(())).unwrap();
+        }
+        comm.barrier().unwrap();
+        board.close().unwrap();
+
+        let mut board = open(comm, n_items).unwrap();
+        let restored = board.restore(comm, &path).unwrap();
+        assert_eq!(restored.n_completed(), n_completed);
+        assert_eq!(board.all_known_claimed(), n_completed == n_items);
+        board.look().unwrap();
+        assert_eq!(board.all_known_claimed(), n_completed == n_items);
+        comm.barrier().unwrap();
+        if comm.rank() == 0 {
+            for item in n_completed..n_items {
+                assert!(board.claim(item).unwrap().is_won());
+            }
+        }
+        comm.barrier().unwrap();
+        board.look().unwrap();
+        assert!(board.all_known_claimed());
+        if comm.rank() == comm.size() - 1 {
+            assert!(!board.claim(0).unwrap().is_won());
         }
         comm.barrier().unwrap();
         board.close().unwrap();
