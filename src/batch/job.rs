@@ -14,7 +14,7 @@ use super::folder::MARK;
 use super::journal::{Entry, Status};
 use super::schedule::Run;
 use crate::analysis::{Findings, METRICS, RunSummary, analyse_trace, of_summary};
-use crate::launch::{Template, end, end_all_marked, in_own_group, status_in_words};
+use crate::launch::{Template, end, end_all_marked, has_ended, in_own_group, status_in_words};
 use crate::think_time::MAX_THINK;
 
 /// How often a run is looked at.
@@ -183,10 +183,7 @@ impl Jobs {
         let start = Instant::now();
         let ended = match in_own_group(&mut command).spawn() {
             Ok(mut child) => {
-                let ended = watch(&mut child, start + limit, goes_on);
-                if !matches!(&ended, End::Ended(status) if status.success()) {
-                    end(&mut child);
-                }
+                let ended = watch(&mut child, start + limit, goes_on)?;
                 // Ranks may be in groups of their own, and no run is to disturb the next.
                 end_all_marked(MARK, &self.id);
                 ended
@@ -226,16 +223,17 @@ impl Jobs {
     }
 }
 
-fn watch(child: &mut Child, until: Instant, goes_on: &mut impl FnMut() -> bool) -> End {
+/// Waits for the launcher, and ends it and all of its group.
+fn watch(child: &mut Child, until: Instant, goes_on: &mut impl FnMut() -> bool) -> io::Result<End> {
     loop {
-        if let Ok(Some(status)) = child.try_wait() {
-            return End::Ended(status);
+        if has_ended(child, Duration::ZERO) {
+            return end(child).map(End::Ended);
         }
         if !goes_on() {
-            return End::Interrupted;
+            return end(child).map(|_| End::Interrupted);
         }
         if Instant::now() >= until {
-            return End::Late;
+            return end(child).map(|_| End::Late);
         }
         std::thread::sleep(LOOK);
     }

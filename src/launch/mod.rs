@@ -4,5 +4,5 @@
 mod group;
 mod template;
 
-pub use group::{end, end_all_marked, in_own_group, status_in_words, wait};
+pub use group::{end, end_all_marked, has_ended, in_own_group, status_in_words};
 pub use template::{Template, find_program};

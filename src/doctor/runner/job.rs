@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::finding::{Finding, Severity};
 use super::super::line::Line;
 use super::super::plan::Probe;
-use crate::launch::{end, in_own_group, status_in_words, wait};
+use crate::launch::{end, has_ended, in_own_group, status_in_words};
 
 /// How long a launcher has to end a job that it is asked to end; Open MPI takes a second and a half.
 const GRACE: Duration = Duration::from_millis(2500);
@@ -130,8 +130,8 @@ impl<'a> Listener<'a> {
                 Ok(Heard::Out(text)) => match Line::parse(&text) {
                     Some(Line::Done) => {
                         // MPI was finalised: the launcher has nothing left to do.
-                        let _ = wait(child, GRACE);
-                        end(child);
+                        has_ended(child, GRACE);
+                        let _ = end(child);
                         return End::Done;
                     }
                     Some(line) => self.take(line),
@@ -141,15 +141,14 @@ impl<'a> Listener<'a> {
                 Ok(Heard::Closed) => n_open -= 1,
                 Err(RecvTimeoutError::Disconnected) => n_open = 0,
                 Err(RecvTimeoutError::Timeout) => {
-                    end(child);
+                    let _ = end(child);
                     let out_of_time = self.until <= self.deadline;
                     return End::Late { out_of_time };
                 }
             }
             if n_open == 0 {
-                let status = wait(child, GRACE);
-                end(child);
-                return End::Ended(status);
+                let by_itself = has_ended(child, GRACE);
+                return End::Ended(end(child).ok().filter(|_| by_itself));
             }
         }
     }
