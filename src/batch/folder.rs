@@ -9,18 +9,20 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Entry, Journal, read, sync_folder, write_whole};
+use super::journal::{Entry, Journal, open_own, read, sync_folder, write_whole};
 use super::plan::{Plan, of_canonical};
 use super::schedule::Run;
 use crate::launch::end_all_marked;
+use crate::trace::{is_part_name, read_up_to};
 
 /// Variable by which the processes of a batch's jobs are known.
 pub const MARK: &str = "ONESIDED_BATCH";
@@ -29,6 +31,8 @@ pub const MARK: &str = "ONESIDED_BATCH";
 const PLAN_FORMAT: &str = "onesided-batch-plan/1";
 
 const PLAN_FILE: &str = "plan.json";
+/// Largest plan that is read.
+const MAX_PLAN_BYTES: u64 = 1 << 26;
 const LOCK_FILE: &str = "lock";
 
 /// What `plan.json` has.
@@ -71,7 +75,7 @@ impl Folder {
                 let name = entry.map_err(|error| say("read", error))?.file_name();
                 let name = name.to_string_lossy();
                 // A batch that was killed at its very beginning leaves these.
-                if name != LOCK_FILE && !name.starts_with(&format!("{PLAN_FILE}.")) {
+                if name != LOCK_FILE && !is_part_name(&name) {
                     return Err(format!(
                         "{} has no batch in it, and is not empty ({name:?}): name another folder",
                         path.display()
@@ -108,14 +112,19 @@ impl Folder {
                 file
             }
         };
-        let n_ended = end_all_marked(MARK, &file.id);
+        // A copy of the folder is another batch, which is not to end what the first one has started.
+        let inode = fs::metadata(&path)
+            .map_err(|error| say("find", error))?
+            .ino();
+        let id = format!("{}-{inode:x}", file.id);
+        let n_ended = end_all_marked(MARK, &id);
         if n_ended > 0 {
             tracing::warn!("ended {n_ended} processes of a job that a batch had left behind");
         }
         let (journal, entries) = Journal::open(&path)?;
         Ok(Folder {
             path,
-            id: file.id,
+            id,
             journal,
             entries,
             _lock: lock,
@@ -193,9 +202,7 @@ pub fn read_folder(path: &Path) -> Result<(Plan, Vec<Entry>), String> {
 fn lock(folder: &Path) -> Result<File, String> {
     let path = folder.join(LOCK_FILE);
     let say = |error: io::Error| format!("cannot lock {}: {error}", path.display());
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false);
-    let mut file = options.open(&path).map_err(say)?;
+    let mut file = open_own(&path).map_err(say)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -220,12 +227,17 @@ fn lock(folder: &Path) -> Result<File, String> {
 }
 
 fn read_plan(path: &Path) -> Result<Option<PlanFile>, String> {
-    let say = |why: String| format!("cannot read {}: {why}", path.display());
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    // Reasons quote what they are about, whatever is in it.
+    let say = |why: String| {
+        let why = why.replace(char::is_control, " ");
+        format!("cannot read {}: {why}", path.display())
+    };
+    let bytes = match read_up_to(MAX_PLAN_BYTES, path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(say(error.to_string())),
     };
+    let text = String::from_utf8(bytes).map_err(|_| say("it is no text in UTF-8".into()))?;
     crate::trace::check_format(&text, PLAN_FORMAT).map_err(say)?;
     serde_json::from_str(&text)
         .map(Some)

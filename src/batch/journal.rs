@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::trace::{WholeFile, read_from_up_to};
 
 /// What became of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,9 @@ pub struct Journal {
     file: File,
 }
 
+/// Largest journal that is read: a plan has at most ten million runs, and no machine plays so many.
+const MAX_JOURNAL_BYTES: u64 = 1 << 32;
+
 /// Name of the journal in a batch's folder.
 pub(super) const JOURNAL_FILE: &str = "journal.jsonl";
 
@@ -81,9 +87,7 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<(Self, Vec<Entry>), String> {
         let path = folder.join(JOURNAL_FILE);
         let say = |error: io::Error| format!("cannot open {}: {error}", path.display());
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(say)?;
+        let mut file = open_own(&path).map_err(say)?;
         let (entries, whole) = read_from(&mut file, &path)?;
         let end = || {
             file.set_len(whole)?;
@@ -108,6 +112,14 @@ impl Journal {
     }
 }
 
+/// Opens or makes a file that is ours alone to write, and nothing that a symbolic link leads to.
+pub(super) fn open_own(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    options.custom_flags(no_follow).open(path)
+}
+
 /// The entries of a batch's folder, without touching it.
 ///
 /// # Errors
@@ -123,8 +135,7 @@ pub fn read(folder: &Path) -> Result<Vec<Entry>, String> {
 
 /// All entries, and how many bytes they take.
 fn read_from(file: &mut File, path: &Path) -> Result<(Vec<Entry>, u64), String> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)
+    let bytes = read_from_up_to(MAX_JOURNAL_BYTES, file)
         .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let whole = bytes
         .iter()
@@ -136,7 +147,11 @@ fn read_from(file: &mut File, path: &Path) -> Result<(Vec<Entry>, u64), String> 
         .split_inclusive(|&byte| byte == b'\n')
         .enumerate()
     {
-        let wrong = |what: String| format!("{}:{}: {what}", path.display(), index + 1);
+        // Reasons quote what they are about, whatever is in it.
+        let wrong = |what: String| {
+            let what = what.replace(char::is_control, " ");
+            format!("{}:{}: {what}", path.display(), index + 1)
+        };
         let entry: Entry = serde_json::from_slice(line)
             .map_err(|error| wrong(format!("no line of a journal: {error}")))?;
         if !known.insert((entry.cell.clone(), entry.repetition)) {
@@ -155,20 +170,11 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Writes a file beside its name and renames it: whoever reads it finds the old one or the new one, whole.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let part = PathBuf::from(part);
-    let write = || {
-        let mut file = File::create(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))
-    };
-    write().inspect_err(|_| {
-        // It is a failure already.
-        let _ = std::fs::remove_file(&part);
-    })
+    let mut file = WholeFile::create(path)?;
+    file.write_all(bytes)?;
+    file.file().sync_all()?;
+    file.finish()?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]

@@ -55,7 +55,9 @@ impl JobScript<'_> {
         let minutes = (1.5 * self.left_s / 60.0).ceil() as u64 + u64::from(NOTICE_S) / 60;
         let minutes = minutes.max(MIN_MINUTES);
         let (hours, minutes) = (minutes / 60, minutes % 60);
+        // In a comment, which ends with its line.
         let library = self.library.unwrap_or("the MPI that it was built with");
+        let library = library.replace(char::is_control, " ");
         let mut text = String::new();
         let _ = write!(
             text,

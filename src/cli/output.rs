@@ -1,17 +1,19 @@
-//! A file that is there when it is whole, and not before.
+//! A file that somebody asked for: there when it is whole, and not before.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A file being written under another name beside it, which [`finish`](Output::finish) gives its own.
-/// Dropped before that, it is removed.
+use onesided::trace::WholeFile;
+
+/// A file being written, which is there when it is [`finish`](Output::finish)ed; or a pipe or a device, which
+/// is written in its place.
 #[derive(Debug)]
-pub(super) struct Output {
-    file: File,
-    /// Where it is written, and its own name; `None` where it is written in its place.
-    names: Option<(PathBuf, PathBuf)>,
+pub(super) enum Output {
+    /// To be renamed.
+    Whole(WholeFile),
+    /// A pipe or a device.
+    InPlace(File),
 }
 
 impl Output {
@@ -20,68 +22,52 @@ impl Output {
     /// # Errors
     /// Why there can be no such file.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        // The file that a symbolic link leads to is replaced, and not the link.
+        // The file that a symbolic link leads to is replaced, and not the link: the user may have made it.
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.into(),
             Err(error) => return Err(error),
         };
         let existing = fs::metadata(&path).ok();
-        if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if existing
-            .as_ref()
-            .is_some_and(|existing| !existing.is_file())
-        {
+        if let Some(existing) = existing.as_ref().filter(|existing| !existing.is_file()) {
+            if existing.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
             // A pipe or a device is not to be replaced.
             let file = OpenOptions::new().write(true).open(&path)?;
-            return Ok(Output { file, names: None });
+            return Ok(Output::InPlace(file));
         }
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut part = OsString::from(".");
-        part.push(name);
-        part.push(format!(".{}.part", std::process::id()));
-        let part = path.with_file_name(part);
-        let file = File::create(&part)?;
-        let output = Output {
-            file,
-            names: Some((part, path)),
-        };
+        let output = WholeFile::create(&path)?;
         if let Some(existing) = existing {
-            output.file.set_permissions(existing.permissions())?;
+            output.file().set_permissions(existing.permissions())?;
         }
-        Ok(output)
+        Ok(Output::Whole(output))
     }
 
     /// Gives the file its name.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        if let Some((part, path)) = &self.names {
-            fs::rename(part, path)?;
-            self.names = None;
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self {
+            Output::Whole(file) => file.finish(),
+            Output::InPlace(_) => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        match self {
+            Output::Whole(file) => file.write(bytes),
+            Output::InPlace(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((part, _)) = &self.names {
-            // It is a failure already that leads here.
-            let _ = fs::remove_file(part);
+        match self {
+            Output::Whole(file) => file.flush(),
+            Output::InPlace(file) => file.flush(),
         }
     }
 }
@@ -89,6 +75,7 @@ impl Drop for Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     fn names(folder: &Path) -> Vec<OsString> {
         let entries = fs::read_dir(folder).unwrap();

@@ -63,13 +63,15 @@ impl Document {
     /// What is wrong with it, in one line for the user.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let document: Document = serde_json::from_str(text).map_err(|error| {
+            // It quotes what it is about, whatever is in it.
+            let error = error.to_string().replace(char::is_control, " ");
             format!("it is no document of `onesided doctor --format json`: {error}")
         })?;
         match document.format == DOCTOR_FORMAT {
             true => Ok(document),
             false => Err(format!(
                 "its format is '{}', and this program reads '{DOCTOR_FORMAT}'",
-                document.format
+                document.format.replace(char::is_control, " ")
             )),
         }
     }

@@ -15,6 +15,7 @@
 //! | `clock` | which ranks share a clock, and the offsets of the others; `synchronise` measures them |
 //! | `reader` | records as a stream, and why it ends |
 //! | `bounds` | what a record of a run can be |
+//! | `whole` | files that are there when they are whole |
 //! | `recorder`, `layer`, `event` | recording (with the feature `mpi`) |
 
 mod bounds;
@@ -32,6 +33,7 @@ mod recorder;
 mod run;
 #[cfg(feature = "mpi")]
 mod synchronise;
+mod whole;
 
 pub use clock::{Clock, Clocks, Drift, Moment, Offset, Reading, offset_of};
 #[cfg(feature = "mpi")]
@@ -44,9 +46,12 @@ pub use reader::{End, Records, Trace};
 pub use record::{Kind, MAX_DURATION_NS, MAX_TIME_NS, Outcome, RECORD_BYTES, Record};
 #[cfg(feature = "mpi")]
 pub use recorder::Recorder;
+pub(crate) use run::check_format;
+pub(crate) use run::read_from_up_to;
+pub use run::read_up_to;
 #[cfg(test)]
 pub(crate) use run::tests::run as run_of_ranks;
 pub use run::{RUN_FILE, RUN_FORMAT, RunInfo, TracerCost, Version};
-pub(crate) use run::{check_format, read_up_to};
 #[cfg(feature = "mpi")]
 pub use synchronise::Synchroniser;
+pub use whole::{WholeFile, is_part_name};

@@ -237,9 +237,19 @@ pub(crate) fn check_format(text: &str, format: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// If it cannot be read, or is longer.
-pub(crate) fn read_up_to(max_bytes: u64, path: &Path) -> std::io::Result<Vec<u8>> {
+pub fn read_up_to(max_bytes: u64, path: &Path) -> std::io::Result<Vec<u8>> {
+    read_from_up_to(max_bytes, &mut std::fs::File::open(path)?)
+}
+
+/// [`read_up_to`] from a file that is open.
+///
+/// # Errors
+/// If it cannot be read, or is longer.
+pub(crate) fn read_from_up_to(
+    max_bytes: u64,
+    file: &mut std::fs::File,
+) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
     file.take(max_bytes + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > max_bytes {
         true => Err(std::io::Error::other(format!(

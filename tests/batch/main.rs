@@ -1,6 +1,7 @@
 //! Batches of jobs that a shell script plays: fast, and with no MPI in reach.
 
 mod interrupted;
+mod limits;
 mod refused;
 mod results;
 mod troubles;
