@@ -98,7 +98,7 @@ impl Trace {
 
     /// The records of `rank`, from the first on.
     pub fn records(&self, rank: u32) -> Records {
-        let keep_open = self.headers.len() <= MAX_OPEN_RANKS;
+        let keep_open = self.headers.len() <= most_open_ranks();
         let path = self.folder.join(file_name(rank));
         match self.headers.get(rank as usize) {
             Some(Ok(header)) => Records::new(path, header, Some(Bounds::of(&self.run)), keep_open),
@@ -106,6 +106,14 @@ impl Trace {
             None => Records::none(path, End::Missing),
         }
     }
+}
+
+/// As many ranks as may have their files open: two each, and others' files besides.
+fn most_open_ranks() -> usize {
+    const OTHERS: u64 = 32;
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let left = files.map_or(u64::MAX, |files| files.saturating_sub(OTHERS));
+    MAX_OPEN_RANKS.min(usize::try_from(left / 2).unwrap_or(usize::MAX))
 }
 
 fn read_header(folder: &Path, rank: u32, n_ranks: u32, run_id: u64) -> Result<Header, End> {

@@ -8,12 +8,13 @@
 )]
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::event::now_ns;
 use super::file::{CLOSED_WORD, DROPPED_WORD, HEADER_BYTES, HEADER_WORDS, Header, RECORDED_WORD};
@@ -71,17 +72,17 @@ impl Recorder {
             .open(path)?;
         // Room on disk now: without it, the first store into a page that the disk has no room for is a
         // SIGBUS in the middle of a game.
-        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, n_bytes as u64) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
-                file.set_len(n_bytes as u64)?;
+        let reserve = |n_bytes: usize| {
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, n_bytes as u64) {
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill_with_zeros(&file, n_bytes)?,
+                reserved => reserved?,
             }
-            Err(error) => {
-                let _ = std::fs::remove_file(path);
-                return Err(error.into());
-            }
-        }
-        let map = MmapOptions::new().len(n_bytes).map_raw(&file)?;
+            MmapOptions::new().len(n_bytes).map_raw(&file)
+        };
+        let map = reserve(n_bytes).inspect_err(|_| {
+            // It is a failure already.
+            let _ = std::fs::remove_file(path);
+        })?;
         let recorder = Recorder {
             file,
             map,
@@ -213,6 +214,20 @@ impl Recorder {
     }
 }
 
+/// Room on the disk where its file system (NFS 3, for one) can reserve none: whatever was written has room.
+fn fill_with_zeros(mut file: &File, n_bytes: usize) -> io::Result<()> {
+    const AT_ONCE: usize = 1 << 20;
+    let zeros = vec![0; n_bytes.min(AT_ONCE)];
+    let mut n_left = n_bytes;
+    while n_left > 0 {
+        let n = n_left.min(AT_ONCE);
+        file.write_all(&zeros[..n])?;
+        n_left -= n;
+    }
+    // Some file systems take more than they have, and say so only here.
+    file.sync_data()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +332,37 @@ mod tests {
         let mut seen: Vec<u64> = read_all(&path).0.iter().map(|record| record.word).collect();
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..4000));
+    }
+
+    #[test]
+    fn room_can_be_had_by_writing() {
+        use std::os::unix::fs::MetadataExt;
+        let n_bytes = (1 << 20) + 4096 + 64;
+        let file = tempfile::tempfile().unwrap();
+        fill_with_zeros(&file, n_bytes).unwrap();
+        let there = file.metadata().unwrap();
+        assert_eq!(there.len(), n_bytes as u64);
+        assert!(
+            there.blocks() * 512 >= there.len(),
+            "{} blocks",
+            there.blocks()
+        );
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(fill_with_zeros(&full, 1).is_err());
+    }
+
+    #[test]
+    fn nothing_that_a_link_leads_to_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (
+            folder.path().join("rank-0.records"),
+            folder.path().join("victim"),
+        );
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        Recorder::create(&path, &header(10)).unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+        assert!(!path.is_symlink());
     }
 
     #[test]

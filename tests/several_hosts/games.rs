@@ -17,6 +17,10 @@ pub const TESTS: &[Test] = &[
         "games::two_ranks_a_host_over_tcp",
         two_ranks_a_host_over_tcp,
     ),
+    (
+        "games::folders_of_each_host_s_own_are_said",
+        folders_of_each_host_s_own_are_said,
+    ),
 ];
 
 /// Games of each case: enough that ranks of all hosts claim digits, few enough for MPICH 4.0.2, which
@@ -91,6 +95,55 @@ fn two_ranks_a_host() {
 
 fn two_ranks_a_host_over_tcp() {
     both_versions(2, Within::Tcp);
+}
+
+/// Each host has a /tmp of its own.
+fn folders_of_each_host_s_own_are_said() {
+    const RUN: &str = "/tmp/not-shared/run";
+    let hosts = Hosts::up(2);
+    let play = |more: &[&str]| {
+        let job = playing(&hosts, 2, Within::SharedMemory, "rma --seed 3");
+        job.args(["--trace", RUN]).args(more.iter().copied()).run()
+    };
+    let files = |host| hosts.run_on(host, &["ls", "-A", RUN]);
+    let ended = play(&[]).expect_success();
+    let warnings: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("warning"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{ended:#?}");
+    let expected = format!(
+        "2 of 4 ranks, the first on {}, do not see {RUN} of rank 0",
+        name(1)
+    );
+    assert!(warnings[0].contains(&expected), "{ended:#?}");
+    assert_eq!(files(0), "rank-0.records\nrank-1.records\nrun.json\n");
+    assert_eq!(files(1), "rank-2.records\nrank-3.records\n");
+
+    // The other host's records are kept too, unless they are to be replaced.
+    hosts.run_on(0, &["rm", "-r", RUN]);
+    let before = hosts.run_on(1, &["sha256sum", "/tmp/not-shared/run/rank-2.records"]);
+    let refused = play(&[]);
+    assert!(
+        refused.code != Some(0) && refused.stdout.is_empty(),
+        "{refused:#?}"
+    );
+    assert_eq!(
+        refused
+            .stderr
+            .matches("rank-2.records is there already")
+            .count(),
+        1,
+        "{refused:#?}"
+    );
+    let after = hosts.run_on(1, &["sha256sum", "/tmp/not-shared/run/rank-2.records"]);
+    assert_eq!(before, after);
+    play(&["--overwrite"]).expect_success();
+    assert_ne!(
+        before,
+        hosts.run_on(1, &["sha256sum", "/tmp/not-shared/run/rank-2.records"])
+    );
 }
 
 fn both_versions(per_host: u32, within: Within) {

@@ -1,7 +1,7 @@
 //! `--trace DIR`: the run's folder, from before the first game until after the last.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,6 +9,7 @@ use onesided::game::{self, Recording};
 use onesided::rma::{self, Comm};
 use onesided::trace::{
     self, Clocks, Header, RUN_FILE, RecordLayer, Recorder, RunInfo, Synchroniser, TracerCost,
+    WholeFile,
 };
 
 use super::super::Failure;
@@ -56,13 +57,18 @@ impl TraceArgs {
         if let Some(message) = first_failure(world, prepared)? {
             return Ok(Err(Failure::Usage(message)));
         }
-        let mut run_id = match is_first {
+        let run_id = match is_first {
             true => u64::from(game::draw_seed()) << 32 | u64::from(game::draw_seed()),
             false => 0,
-        }
-        .to_le_bytes();
-        world.broadcast(HOME, &mut run_id)?;
-        let run_id = u64::from_le_bytes(run_id);
+        };
+        let sign = match is_first {
+            true => Sign::put_up(folder, run_id),
+            false => Ok(Sign::none()),
+        };
+        let mut bytes = run_id.to_le_bytes();
+        world.broadcast(HOME, &mut bytes)?;
+        let run_id = u64::from_le_bytes(bytes);
+        let sees_it = is_first || Sign::path(folder, run_id).exists();
         let header = Header {
             run_id,
             rank: world.rank().unsigned_abs(),
@@ -71,17 +77,28 @@ impl TraceArgs {
             dropped: 0,
             recorded: None,
         };
-        let (recorder, failure) = match create(folder, &header, layer) {
+        let created = match (sees_it, &sign) {
+            (_, Err(message)) => Err(message.clone()),
+            // Where nobody has looked yet whether there is a run.
+            (false, _) if !self.overwrite => is_free(folder, header.rank),
+            _ => Ok(()),
+        };
+        let created = created.and_then(|()| create(folder, &header, layer));
+        let (recorder, failure) = match created {
             Ok(recorder) => (Some(recorder), Ok(())),
             Err(message) => (None, Err(message)),
         };
         let failure = first_failure(world, failure)?;
         let (None, Some(recorder)) = (&failure, recorder) else {
-            // Nothing is left behind that a second attempt would find in its way.
-            let _ = fs::remove_file(folder.join(trace::file_name(header.rank)));
+            // Nothing of this run is left behind that a second attempt would find in its way.
+            if recorder.is_some() {
+                let _ = fs::remove_file(folder.join(trace::file_name(header.rank)));
+            }
             let message = failure.unwrap_or_default();
             return Ok(Err(Failure::Run(format!("cannot record: {message}"))));
         };
+        warn_of_others(folder, sees_it, world)?;
+        drop(sign); // all have looked
         // Through `tracing`, as the game will.
         let cost = recorder.measure_cost(trace::record);
         let host = rma::processor_name()?;
@@ -188,10 +205,18 @@ fn create<'a>(
     fs::create_dir_all(folder)
         .and_then(|()| Recorder::create(&path, header))
         .map_err(|error| {
+            let n_bytes = trace::RECORD_BYTES as f64 * header.capacity as f64;
+            let less = match error.kind() {
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge => "; --trace-records asks for less",
+                _ => "",
+            };
             format!(
-                "{}, with room for {} records: {error}",
+                "{}, with room for {} records ({:.1} MB): {error}{less}",
                 path.display(),
-                header.capacity
+                header.capacity,
+                n_bytes / 1e6
             )
         })
         .and_then(|recorder| {
@@ -200,16 +225,84 @@ fn create<'a>(
         })
 }
 
+/// A file in the folder of rank 0, whose name nobody has looked for before: a host that does not see it has
+/// a folder of its own. (Of a name that was missing once, a network file system says so for a while.)
+struct Sign(Option<PathBuf>);
+
+impl Sign {
+    fn path(folder: &Path, run_id: u64) -> PathBuf {
+        folder.join(format!(".onesided-{run_id:016x}"))
+    }
+
+    fn none() -> Self {
+        Sign(None)
+    }
+
+    fn put_up(folder: &Path, run_id: u64) -> Result<Self, String> {
+        let path = Self::path(folder, run_id);
+        match File::create_new(&path) {
+            Ok(_) => Ok(Sign(Some(path))),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        }
+    }
+}
+
+impl Drop for Sign {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Nobody looks for it any more; it is small.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Whether the rank's place in a folder that rank 0 does not see is free.
+fn is_free(folder: &Path, rank: u32) -> Result<(), String> {
+    let path = folder.join(trace::file_name(rank));
+    match path.symlink_metadata() {
+        Ok(_) => Err(format!(
+            "{} is there already, in a folder of this host's own: name another folder for --trace, or \
+             add --overwrite",
+            path.display()
+        )),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Says, before the game, that records are not all in one place. Collective.
+fn warn_of_others(folder: &Path, sees_it: bool, world: &Comm<'_>) -> game::Result<()> {
+    let host = match sees_it {
+        true => String::new(),
+        false => rma::processor_name()?,
+    };
+    let Some(hosts) = world.gather(HOME, host.as_bytes())? else {
+        return Ok(());
+    };
+    let apart = hosts.iter().filter(|host| !host.is_empty());
+    if let Some(first) = apart.clone().next() {
+        let folder = folder.display();
+        eprintln!(
+            "onesided: warning: {} of {} ranks, the first on {}, do not see {folder} of rank {HOME} and record \
+             into a folder of this name of their own: name one that all hosts share, or copy their \
+             rank-*.records into that of rank {HOME} before you compare",
+            apart.count(),
+            hosts.len(),
+            String::from_utf8_lossy(first),
+        );
+    }
+    Ok(())
+}
+
 /// Written beside and renamed: whoever reads it finds the old one or the new one, and whole.
 fn write(folder: &Path, info: &RunInfo) -> Result<(), String> {
-    let (path, new) = (
-        folder.join(RUN_FILE),
-        folder.join(format!("{RUN_FILE}.new")),
-    );
-    let text = serde_json::to_string_pretty(info).map_err(io::Error::from);
-    text.and_then(|text| fs::write(&new, text + "\n"))
-        .and_then(|()| fs::rename(&new, &path))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let path = folder.join(RUN_FILE);
+    let write = || {
+        let text = serde_json::to_string_pretty(info)? + "\n";
+        let mut file = WholeFile::create(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.finish()
+    };
+    write().map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The failure of the first rank that has one, on all ranks. Collective.
