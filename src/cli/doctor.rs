@@ -25,7 +25,10 @@ use super::keep_stdout_for_results;
 #[cfg(feature = "mpi")]
 use super::launcher::default_launcher;
 use super::output::Output;
-use super::{Failure, Format, print, print_json};
+use super::{Failure, Format, print, print_json, read_text};
+
+/// Largest document that is read.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 26;
 
 /// Arguments of `onesided doctor`.
 #[derive(Debug, Args)]
@@ -116,7 +119,7 @@ impl Doctor {
 
     fn read(&self) -> Result<ExitCode, Failure> {
         let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+            let text = read_text(MAX_DOCUMENT_BYTES, path);
             text.and_then(|text| Document::from_json(&text))
                 .map_err(|why| Failure::Usage(format!("cannot read {}: {why}", path.display())))
         };

@@ -1,19 +1,28 @@
 //! The command line: one file or folder a subcommand, one place where failures are printed.
 
+/// Says a line on stderr, as the macro of this name of the standard library does, but in plain characters,
+/// and without a panic where stderr cannot be written to.
+macro_rules! eprintln {
+    ($($what:tt)+) => { $crate::cli::complain(format_args!($($what)+)) };
+}
+
 mod batch;
 mod compare;
 mod doctor;
 mod export;
 mod launcher;
+mod limits;
 mod output;
 #[cfg(feature = "mpi")]
 mod play;
+mod terminal;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 #[cfg(feature = "mpi")]
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -98,6 +107,7 @@ impl std::fmt::Display for Failure {
 
 /// Parses the arguments, does what they say, prints a failure once per job.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    limits::expect_limits();
     let command = match Cli::try_parse_from(args) {
         Ok(cli) => cli.command,
         Err(error) => {
@@ -179,7 +189,8 @@ type Records = tracing_subscriber::layer::Identity;
 /// to `records` and are no diagnostics.
 fn log_to_stderr(records: Option<Records>) {
     const NO_RECORDS: &str = "onesided::record=off";
-    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let wanted = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let wanted = wanted.to_string_lossy();
     let level = if wanted.is_empty() { "warn" } else { &wanted };
     let filter = EnvFilter::try_new(format!("{level},{NO_RECORDS}"));
     let filter = filter.unwrap_or_else(|error| {
@@ -216,8 +227,32 @@ fn keep_stdout_for_results() -> Result<&'static File, Failure> {
     Ok(STDOUT_FOR_RESULTS.get_or_init(|| File::from(own)))
 }
 
-/// Prints `text` to stdout, all of it or an error.
+/// Says something on stderr, in plain characters. Where that cannot be written to, nothing can be said.
+fn complain(what: std::fmt::Arguments<'_>) {
+    let text = terminal::plain(&what.to_string()).into_owned() + "\n";
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Reads a text of up to `max_bytes` bytes, or says why not.
+fn read_text(max_bytes: u64, path: &Path) -> Result<String, String> {
+    let bytes = onesided::trace::read_up_to(max_bytes, path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".into())
+}
+
+/// Prints `text` for people to stdout, in plain characters and colours, all of it or an error.
 fn print(text: &str) -> Result<(), Failure> {
+    print_as_it_is(&terminal::coloured(text))
+}
+
+/// Prints what programs read to stdout: as it is, but for a terminal, which is not to act on it.
+fn print_data(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().is_terminal() {
+        true => print_as_it_is(&terminal::plain(text)),
+        false => print_as_it_is(text),
+    }
+}
+
+fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let printed = match STDOUT_FOR_RESULTS.get() {
         Some(mut file) => file.write_all(text.as_bytes()),
         None => {
@@ -234,5 +269,5 @@ fn print(text: &str) -> Result<(), Failure> {
 fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::Run(format!("cannot write the result as JSON: {error}")))?;
-    print(&(text + "\n"))
+    print_as_it_is(&(terminal::json(&text).into_owned() + "\n"))
 }

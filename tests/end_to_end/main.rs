@@ -8,6 +8,7 @@ mod experiment;
 mod hangs;
 mod interrupted;
 mod killed;
+mod limits;
 mod play;
 #[path = "../support/processes.rs"]
 mod processes;

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use onesided::batch::{Plan, Values};
 
-use super::super::Failure;
+use super::super::{Failure, read_text};
+
+/// Largest plan that is read.
+const MAX_PLAN_BYTES: u64 = 1 << 24;
 
 /// A plan, from a file, from flags, or both.
 #[derive(Debug, Args)]
@@ -86,8 +89,8 @@ impl PlanArgs {
     pub(super) fn read(&self) -> Result<Plan, Failure> {
         let mut values = match &self.file {
             Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    Failure::Usage(format!("cannot read {}: {error}", path.display()))
+                let text = read_text(MAX_PLAN_BYTES, path).map_err(|why| {
+                    Failure::Usage(format!("cannot read {}: {why}", path.display()))
                 })?;
                 Values::of_toml(&path.display().to_string(), &text)
             }

@@ -34,10 +34,18 @@ pub(super) fn print_script(args: &PlanArgs, plan: &Plan, program: &Path) -> Resu
     };
     let this = std::env::current_exe()
         .map_err(|error| Failure::Run(format!("cannot tell where this program is: {error}")))?;
-    let text = |path: &Path| path.display().to_string();
-    let mut words = vec![text(&this), "batch".into()];
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            let why = "its name is no UTF-8, and a job script is a text";
+            Failure::Usage(format!(
+                "cannot name {} in a job script: {why}",
+                path.display()
+            ))
+        })
+    };
+    let mut words = vec![text(&this)?, "batch".into()];
     if let Some(file) = &args.file {
-        words.push(text(&absolute(file)?));
+        words.push(text(&absolute(file)?)?);
     }
     for (name, texts) in args.flags() {
         if !["launcher", "out"].contains(&name) && !texts.is_empty() {
@@ -45,9 +53,14 @@ pub(super) fn print_script(args: &PlanArgs, plan: &Plan, program: &Path) -> Resu
         }
     }
     if program != this {
-        words.extend(["--program".into(), text(program)]);
+        words.extend(["--program".into(), text(program)?]);
     }
-    words.extend(["--launcher".into(), launcher, "--out".into(), text(&folder)]);
+    words.extend([
+        "--launcher".into(),
+        launcher,
+        "--out".into(),
+        text(&folder)?,
+    ]);
     let script = JobScript {
         plan,
         command: &words,

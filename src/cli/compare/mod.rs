@@ -13,7 +13,7 @@ use onesided::report;
 use pictures::{Gathered, Pictures};
 use serde::Serialize;
 
-use super::{Failure, print, print_json};
+use super::{Failure, print, print_data, print_json};
 
 /// Value of the field `format` of the JSON document.
 const COMPARE_FORMAT: &str = "onesided-compare/1";
@@ -110,7 +110,7 @@ impl Compare {
         match self.format {
             CompareFormat::Text => print(&(compared.text(&self.pictures) + &self.pictures.note()))?,
             CompareFormat::Json => print_json(&compared.document())?,
-            CompareFormat::Csv => print(&compared.csv())?,
+            CompareFormat::Csv => print_data(&compared.csv())?,
         }
         fail_if(&self.fail_if, &compared.runs())
     }
