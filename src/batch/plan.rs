@@ -16,6 +16,12 @@ const MAX_RUNS: u64 = 10_000_000;
 /// As `onesided play` has it.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// Most cells of a plan, each of which is a line of every table.
+const MAX_CELLS: u64 = 100_000;
+
+/// Longest time limit: a later time than clocks have is none.
+const MAX_TIME_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A plan that can be run. Every value is one that `onesided play` takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -181,6 +187,13 @@ impl Plan {
             let what =
                 format!("that makes {n_runs} runs, and more than {MAX_RUNS} would never end");
             reader.values.refuse(place, what);
+        } else if n_runs / u64::from(repeat.unwrap_or(1)) > MAX_CELLS {
+            let n_cells = n_runs / u64::from(repeat.unwrap_or(1));
+            let place = reader.place_of(&["ranks", "digits", "games", "think"]);
+            let what = format!(
+                "that makes {n_cells} cells, and nobody could read of more than {MAX_CELLS}"
+            );
+            reader.values.refuse(place, what);
         }
         let Values { bad, .. } = reader.values;
         let (Some(repeat), Some(seed), true) = (repeat, seed, bad.is_empty()) else {
@@ -274,6 +287,7 @@ fn time_limit(text: &str) -> Result<Duration, String> {
         .map_err(|_| "expected a number and a unit, such as 90s, 10min, 1h".to_owned())?;
     match limit < Duration::from_millis(100) {
         true => Err("no run is that short: at least 100ms".into()),
+        false if limit > MAX_TIME_LIMIT => Err("no run is that long: at most 365days".into()),
         false => Ok(limit),
     }
 }

@@ -149,6 +149,8 @@ impl Values {
     }
 
     pub(super) fn refuse(&mut self, place: String, what: String) {
+        // Reasons quote what they are about, whatever is in it, and are one line all the same.
+        let what = what.replace(char::is_control, " ");
         self.bad.push(Bad { place, what });
     }
 

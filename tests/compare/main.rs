@@ -8,6 +8,8 @@ mod fuzz;
 mod golden;
 mod hostile;
 mod html;
+mod inputs;
+mod limits;
 #[cfg(all(target_os = "linux", not(feature = "mpi")))]
 mod memory;
 mod pictures;
