@@ -147,6 +147,8 @@ ci:
     exports=$(.ci/browser env); eval "$exports"
     exports=$(.ci/slurm env); eval "$exports"
     export ONESIDED_SKIP=forbidden
+    just deny
+    just msrv
     just without-mpi
     just mpi=openmpi4 test
     # The models call no MPI: once is enough.
@@ -169,3 +171,52 @@ without-mpi:
         echo "the build without MPI links MPI" >&2
         exit 1
     fi
+
+# Licences, sources and known advisories of all dependencies
+deny:
+    .ci/deny check
+
+# Check that the oldest Rust that Cargo.toml names builds the library and the program, with MPI and without
+msrv:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    exports=$(.ci/rust env); eval "$exports"
+    export CARGO_TARGET_DIR=target/oldest
+    "$RUSTC" --version
+    "$ONESIDED_OLDEST_CARGO" check --locked --quiet --lib --bins
+    "$ONESIDED_OLDEST_CARGO" check --locked --quiet --lib --bins --no-default-features
+
+# Run multi-rank tests under AddressSanitizer, all or those of a filter; see also `just valgrind` and `just miri`
+sanitize *FILTER:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    # Sanitizers are no stable option of the compiler, and its stable release has them all the same.
+    export RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/sanitize
+    # What our own code leaks, whatever the library does: .ci/lsan.supp has the reasons.
+    export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/.ci/lsan.supp:print_suppressions=0
+    target=$(rustc --print host-tuple)
+    cargo test --locked --target "$target" --test multi_rank -- {{ FILTER }}
+
+# Run multi-rank tests under valgrind's memcheck: `just mpi=openmpi5 valgrind boards::bits`
+valgrind FILTER="boards::bits::every_item":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+    # 9 is the exit code of a rank with an error; a job of such a rank fails, and so its test.
+    export ONESIDED_RANKS_UNDER="valgrind --quiet --error-exitcode=9 --fair-sched=yes --leak-check=no --suppressions=$PWD/.ci/valgrind.supp"
+    cargo test --locked --test multi_rank -- {{ FILTER }}
+
+# Run what needs no MPI under Miri, a filter or its default
+miri *FILTER:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo +nightly miri --version || { echo "there is no Miri here: rustup +nightly component add miri rust-src" >&2; exit 1; }
+    filter=({{ FILTER }})
+    # What starts processes, reads files or draws pictures is not for an interpreter.
+    ((${#filter[@]})) || filter=(analysis::expression::tests analysis::rounds analysis::games analysis::latency trace::record
+        trace::file trace::clock think_time launch::template batch::choice)
+    export CARGO_TARGET_DIR=target/miri MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=${PROPTEST_CASES:-4}
+    cargo +nightly miri test --locked --no-default-features --lib -- "${filter[@]}"

@@ -58,6 +58,12 @@ pub fn launcher() -> PathBuf {
     launcher.into()
 }
 
+/// What ranks are to run under, such as valgrind: words as in a shell.
+fn ranks_under() -> Vec<String> {
+    let words = std::env::var("ONESIDED_RANKS_UNDER").unwrap_or_default();
+    shlex::split(&words).expect("ONESIDED_RANKS_UNDER is a command")
+}
+
 /// To be held while a job runs: more at once would only wait for each other's cores.
 pub fn turn() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -182,9 +188,13 @@ impl Job {
     }
 
     /// Runs the job to its end. One job at a time.
-    pub fn run(self) -> Ended {
+    pub fn run(mut self) -> Ended {
         let _turn = turn();
         let start = Instant::now();
+        let under = ranks_under();
+        if !under.is_empty() {
+            self.deadline *= 10; // as much slower as valgrind may be
+        }
         let mut command = match self.through.split_first() {
             Some((first, rest)) => {
                 let mut command = Command::new(first);
@@ -207,6 +217,7 @@ impl Job {
                     .iter()
                     .map(|(name, value)| format!("{name}={value}")),
             )
+            .args(under)
             .arg(&self.program)
             .args(&self.args)
             .stdin(Stdio::null())
