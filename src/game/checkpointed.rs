@@ -45,7 +45,7 @@ pub struct Checkpointed<'a, R, M> {
     game: Option<u64>,
 }
 
-impl<'a, 'mpi, R: Referee, M: Memory> Checkpointed<'a, R, M> {
+impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
     /// On two ledgers of as many items as there are digits, which lie on rank `home`, as does what `inner`
     /// plays on: its progress is theirs. `saving` is there on the home rank.
     pub fn on(

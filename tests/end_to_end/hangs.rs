@@ -7,8 +7,8 @@ use onesided::rma::{self, Family};
 use onesided::trace::{End, Trace};
 
 use crate::killed::wait_for_records;
-use crate::processes::processes_of;
 use crate::onesided;
+use crate::processes::processes_of;
 use crate::support::{Ended, scratch, signal};
 use crate::trace::{findings, tracing};
 

@@ -193,7 +193,7 @@ impl Session<'_, '_> {
                 game: cut.game,
                 digits_claimed: cut.n_claimed,
             }),
-            resumed: (series.resumed.n_runs > 0).then(|| ResumedSummary {
+            resumed: (series.resumed.n_runs > 0).then_some(ResumedSummary {
                 runs: series.resumed.n_runs,
                 game: series.resumed.n_played,
                 digits_claimed: series.resumed.claimed.len() as u32,
