@@ -1,6 +1,8 @@
 //! What holds on one host holds across hosts: claims in numbers, words dealt over all ranks, and what
 //! ranks know together.
 
+use std::time::Instant;
+
 use crate::harness::{self, DEADLINE};
 use crate::hosts::Hosts;
 use crate::launchers::Within;
@@ -23,6 +25,9 @@ fn across_hosts(names: impl Iterator<Item = &'static str>) {
     let hosts = Hosts::up(2);
     for name in names {
         let job = |_, program| hosts.job(2, Within::SharedMemory, program);
-        assert_done(&harness::launch_by(job, 4, name, DEADLINE));
+        let start = Instant::now();
+        let outcome = harness::launch_by(job, 4, name, DEADLINE);
+        println!("{name}: {:.1?}", start.elapsed());
+        assert_done(&outcome);
     }
 }
