@@ -232,8 +232,7 @@ miri *FILTER:
     set -euo pipefail
     cargo +nightly miri --version || { echo "there is no Miri here: rustup +nightly component add miri rust-src" >&2; exit 1; }
     filter=({{ FILTER }})
-    # What starts processes, reads files or draws pictures is not for an interpreter.
-    ((${#filter[@]})) || filter=(analysis::expression::tests analysis::rounds analysis::games analysis::latency trace::record
-        trace::file trace::clock think_time launch::template batch::choice)
+    # What starts processes, reads files or adds up millions of numbers is not for an interpreter.
+    ((${#filter[@]})) || filter=(analysis::expression::tests trace::record trace::file think_time launch::template batch::choice)
     export CARGO_TARGET_DIR=target/miri MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=${PROPTEST_CASES:-4}
     cargo +nightly miri test --locked --no-default-features --lib -- "${filter[@]}"
