@@ -94,7 +94,16 @@ impl Failure {
 
     /// Prints the failure once per job, and gives the exit code of this process.
     fn report(&self) -> ExitCode {
-        once_per_job(self.exit_code(), || eprintln!("{self}"))
+        ExitCode::from(self.report_once())
+    }
+
+    /// The same, and the exit code as a number.
+    fn report_once(&self) -> u8 {
+        if !is_first_of_job() {
+            return 0;
+        }
+        eprintln!("{self}");
+        self.exit_code()
     }
 }
 

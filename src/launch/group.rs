@@ -187,6 +187,11 @@ mod tests {
     #[test]
     fn a_group_ends_with_its_leader_even_if_it_will_not() {
         let (mut child, grandchild) = stubborn("group");
+        let start = Instant::now();
+        // It becomes `sleep` just now, and has no command line for a moment.
+        while !is_there(grandchild) && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         assert!(is_there(grandchild));
         let start = Instant::now();
         let status = end(&mut child).unwrap();

@@ -28,7 +28,7 @@ const METHODS: &[&str] = &[
 const DIGITS: u32 = 300;
 
 /// A game that takes some seconds.
-const LONG: &str = "--digits 300 --think exp:30ms --guess unclaimed --seed 3";
+const LONG: &str = "--digits 300 --think exp:20ms --guess unclaimed --seed 3";
 
 /// The same where guesses are dealt out.
 fn long(method: &str) -> String {
@@ -162,7 +162,7 @@ fn launcher_of(processes: &[(u32, Option<u32>)]) -> u32 {
 fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
     for (index, method) in METHODS.iter().enumerate() {
         // What the launcher makes of it does not depend on how digits are claimed.
-        for &to_launcher in if index < 2 {
+        for &to_launcher in if index == 0 {
             &[false, true][..]
         } else {
             &[false]

@@ -63,16 +63,19 @@ fn what_was_recorded_before_a_rank_was_killed_is_there_and_says_where_it_ends() 
             let mut records = trace.records(rank);
             let n = records.by_ref().count();
             assert!(n > 20, "rank {rank} has {n} records");
-            assert_eq!(records.end(), Some(&End::CutShort), "rank {rank}");
+            // Open MPI's launcher sends the others SIGTERM, and they may close theirs.
+            let end = records.end().expect("the end was read");
+            assert!(
+                *end == End::CutShort || rank != 1 && *end == End::Closed,
+                "rank {rank}: {end}"
+            );
         }
         let run = findings(folder.path());
-        assert!(
-            run.notes[1].contains("rank 1 ends early, after record "),
-            "{:?}",
-            run.notes
-        );
+        let says_so = |note: &String| note.contains("rank 1 ends early, after record ");
+        assert!(run.notes.iter().any(says_so), "{:?}", run.notes);
         let recorded = run.recorded.unwrap();
-        assert_eq!((recorded.incomplete_ranks, recorded.dropped), (3, 0));
+        assert!((1..=3).contains(&recorded.incomplete_ranks), "{recorded:?}");
+        assert_eq!(recorded.dropped, 0);
         assert!(recorded.complete_games > 0);
         assert_eq!(run.order.map_or(0, |order| order.n_violations), 0);
     }

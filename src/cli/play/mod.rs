@@ -136,9 +136,7 @@ impl Play {
             if let Some(launch) = Launch::from_environment() {
                 let message = launch.is_wrong_for(world.size(), library, right.as_deref());
                 if let Some(message) = message {
-                    let failure = Failure::Usage(message);
-                    failure.report();
-                    return Ok(failure.exit_code());
+                    return Ok(Failure::Usage(message).report_once());
                 }
             } else if !self.game().quiet {
                 let launcher = right.as_deref().unwrap_or("mpirun");
