@@ -10,8 +10,10 @@
 //! first that died, or with the proxy, whichever comes first: it holds the launcher's stderr, and nobody
 //! waits for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Command, Stdio};
@@ -28,6 +30,11 @@ const PROXY: &str = "hydra_pmi_proxy";
 
 /// How long ranks may take to be there.
 const TO_START: Duration = Duration::from_secs(5);
+
+/// How often it is looked for ranks, until all are there, and then whether any is left: who has said
+/// nothing and died unseen is not waited for.
+const LOOK_FOR: Duration = Duration::from_millis(20);
+const LOOK_AFTER: Duration = Duration::from_secs(5);
 
 /// What a rank says: that it ends as it should, or that it ends the job and has said why.
 const WELL: u8 = b'w';
@@ -67,12 +74,19 @@ pub(super) fn start(rest: &str) {
     let (Some(0), Some(n_ranks)) = (number("MPI_LOCALRANKID"), number("MPI_LOCALNRANKS")) else {
         return;
     };
+    // What is said before the sentinel listens waits for it here.
+    let Some(socket) = ADDRESS
+        .get()
+        .and_then(|own| UnixDatagram::bind_addr(own).ok())
+    else {
+        return;
+    };
     let started = std::env::current_exe().and_then(|program| {
         Command::new(program)
             .arg("sentinel")
             .args([proxy.to_string(), n_ranks.to_string(), rest.to_owned()])
             .env_remove("PMI_RANK") // it is none
-            .stdin(Stdio::null())
+            .stdin(OwnedFd::from(socket))
             .stdout(Stdio::null())
             .spawn()
     });
@@ -142,7 +156,6 @@ fn own_proxy() -> Option<i32> {
 struct Member {
     pid: i32,
     rank: u32,
-    has_ended_well: bool,
 }
 
 /// The processes with a rank that `proxy` has started.
@@ -157,7 +170,6 @@ fn members(proxy: i32) -> Vec<Member> {
         Some(Member {
             pid,
             rank: std::str::from_utf8(ranks.next()?).ok()?.parse().ok()?,
-            has_ended_well: false,
         })
     };
     children.filter_map(member).collect()
@@ -192,7 +204,7 @@ impl Sentinel {
 
     /// The first that died without a word.
     fn watch(&self) -> io::Result<Option<Member>> {
-        let socket = UnixDatagram::bind_addr(&address(self.proxy)?)?;
+        let socket = UnixDatagram::from(io::stdin().as_fd().try_clone_to_owned()?);
         socket.set_nonblocking(true)?;
         let proxy = Pid::from_raw(self.proxy).ok_or(io::ErrorKind::InvalidInput)?;
         let proxy = pidfd_open(proxy, PidfdFlags::empty())?;
@@ -204,17 +216,22 @@ impl Sentinel {
         };
         const PROXY_ENDED: u64 = u64::MAX;
         const HEARD: u64 = u64::MAX - 1;
-        use std::os::fd::AsFd;
         add(proxy.as_fd(), PROXY_ENDED)?;
         add(socket.as_fd(), HEARD)?;
         let mut watched: Vec<Member> = Vec::new();
         let mut fds = Vec::new();
+        // Ranks that have said goodbye, some of them before they were looked for.
+        let mut ended_well = BTreeSet::new();
         let start = Instant::now();
         let mut buffer = Vec::with_capacity(16);
         loop {
             let all_there = watched.len() >= self.n_ranks || start.elapsed() > TO_START;
+            let left = members(self.proxy);
+            if left.is_empty() && (all_there || !ended_well.is_empty()) {
+                return Ok(None);
+            }
             if !all_there {
-                for member in members(self.proxy) {
+                for member in left {
                     let known = watched.iter().any(|known| known.pid == member.pid);
                     let Some(pid) = Pid::from_raw(member.pid).filter(|_| !known) else {
                         continue;
@@ -228,9 +245,10 @@ impl Sentinel {
                 }
             }
             buffer.clear();
+            let wait = if all_there { LOOK_AFTER } else { LOOK_FOR };
             let wait = rustix::event::Timespec {
-                tv_sec: if all_there { 3600 } else { 0 },
-                tv_nsec: 20_000_000,
+                tv_sec: wait.as_secs() as i64,
+                tv_nsec: wait.subsec_nanos().into(),
             };
             match epoll::wait(
                 &events,
@@ -245,10 +263,7 @@ impl Sentinel {
             while let Ok(n) = socket.recv(&mut words) {
                 match (&words[..n], n) {
                     ([WELL, rank @ ..], 5) => {
-                        let rank = u32::from_le_bytes(rank.try_into().expect("4 bytes"));
-                        for member in watched.iter_mut().filter(|member| member.rank == rank) {
-                            member.has_ended_well = true;
-                        }
+                        ended_well.insert(u32::from_le_bytes(rank.try_into().expect("4 bytes")));
                     }
                     _ => return Ok(None),
                 }
@@ -259,15 +274,14 @@ impl Sentinel {
                     HEARD => {}
                     index => {
                         let member = watched[index as usize];
-                        if !member.has_ended_well {
+                        if !ended_well.contains(&member.rank) {
                             return Ok(Some(member));
                         }
                         epoll::delete(&events, &fds[index as usize])?;
                     }
                 }
             }
-            let all_ended = watched.iter().all(|member| member.has_ended_well);
-            if all_ended && all_there {
+            if ended_well.len() >= self.n_ranks {
                 return Ok(None);
             }
         }
