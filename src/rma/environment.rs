@@ -245,6 +245,13 @@ pub fn library_text() -> Result<String> {
     Ok(text.to_string_lossy().into_owned())
 }
 
+/// Ends this process now and without `MPI_Finalize`, which waits for ranks that died: as one that ends as it
+/// should, as far as its process manager can be told. What was printed is to be flushed before.
+pub fn leave_alone(exit_code: i32) -> ! {
+    take_leave_of_hydra();
+    exit_now(exit_code)
+}
+
 /// Ends this process now, with nothing run at its exit: from a thread, while another one hangs in MPI.
 pub fn exit_now(exit_code: i32) -> ! {
     unsafe extern "C" {

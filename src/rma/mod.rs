@@ -35,7 +35,9 @@ mod window;
 pub use atomics::PIPELINE_DEPTH;
 pub use bulk::{OrOperation, RUN_WORDS, RunBuffer};
 pub use comm::{Comm, Rank, processor_name};
-pub use environment::{Mpi, ThreadLevel, abort, abort_on_panic, exit_now, library, thread_level};
+pub use environment::{
+    Mpi, ThreadLevel, abort, abort_on_panic, exit_now, leave_alone, library, thread_level,
+};
 pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, whitelisted_hints};
 pub use homes::{Dealt, Homes, OneHome};

@@ -278,6 +278,23 @@ impl Drop for ProgressEngine<'_> {
 /// One visit to MPI, which makes progress on everything: `MPI_Iprobe` for a message that nobody sends.
 /// `MPI_Win_sync` is cheaper and brings nothing on MPICH and UCX.
 pub(in crate::rma) fn enter_mpi() -> c_int {
+    // SAFETY: a constant of the library, written once when `mpi-sys` is loaded.
+    let code = probe(unsafe { ffi::RSMPI_ANY_SOURCE });
+    if code == ffi::MPI_SUCCESS as c_int {
+        return code;
+    }
+    // A library with fault tolerance (Open MPI 5 with ULFM) lets nobody wait for just anybody once a rank has
+    // died, and makes no progress then; this rank has not died.
+    let mut own_rank: c_int = 0;
+    // SAFETY: as in `probe`; a live int.
+    match unsafe { ffi::MPI_Comm_rank(ffi::RSMPI_COMM_WORLD, &mut own_rank) } {
+        0 => probe(own_rank),
+        _ => code,
+    }
+}
+
+/// Looks for a message from `source` that nobody sends.
+fn probe(source: c_int) -> c_int {
     /// Within the 32,767 that every library allows (MPI-4.1 §9.1.2), and used by nobody here.
     const UNUSED_TAG: c_int = 32_749;
     let mut flag: c_int = 0;
@@ -286,7 +303,7 @@ pub(in crate::rma) fn enter_mpi() -> c_int {
     // (`helper.rs`) this thread may call MPI now.
     unsafe {
         ffi::MPI_Iprobe(
-            ffi::RSMPI_ANY_SOURCE,
+            source,
             UNUSED_TAG,
             ffi::RSMPI_COMM_WORLD,
             &mut flag,
