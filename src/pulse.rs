@@ -97,6 +97,8 @@ named! {
         Recv = "MPI_Recv",
         /// A moment in MPI, for the sake of others.
         Iprobe = "MPI_Iprobe",
+        /// On the home rank's memory, so that it knows of this rank, or this of others.
+        Muster = "a sign of life",
     }
 }
 

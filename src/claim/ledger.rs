@@ -9,6 +9,10 @@ use crate::rma::{
 /// A mark of this bit is of an earlier job, whose ranks are others.
 const EARLIER: u64 = 1 << 63;
 
+/// What the home rank adds to take over an item from a rank that it takes for dead: a word that has it is the
+/// home rank's, whatever else was added since.
+const TAKEN_OVER: u64 = 1 << 62;
+
 /// What a ledger says of an item that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -34,6 +38,18 @@ impl Entry {
             earlier: word & EARLIER != 0,
         })
     }
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "an entry that does not count is not this rank's"]
+pub enum Entering {
+    /// It is the item's first, and counts.
+    First,
+    /// The home rank had taken the item over: this rank was taken for dead. Its entry does not count.
+    TakenOver,
+    /// Somebody had entered the item: a fault, of the search or of the library. The entry is worthless now.
+    Second,
 }
 
 /// On the home rank, for each item the rank that has done it: 8 bytes an item, one
@@ -107,8 +123,7 @@ impl<M: Memory> Ledger<M> {
         self.entries.n_words()
     }
 
-    /// Enters that this rank has done `item`. Whether it was the first: a second is a fault, of the search
-    /// or of the library, and leaves the entry worthless.
+    /// Enters that this rank has done `item`.
     ///
     /// # Errors
     /// What MPI returns.
@@ -116,12 +131,35 @@ impl<M: Memory> Ledger<M> {
     /// # Panics
     /// If there is no such item.
     #[inline]
-    pub fn enter(&mut self, item: usize) -> Result<bool> {
+    pub fn enter(&mut self, item: usize) -> Result<Entering> {
         let entry = Entry {
             rank: self.own_rank,
             earlier: false,
         };
-        self.put(item, entry)
+        Ok(match self.put(item, entry.to_word())? {
+            0 => Entering::First,
+            before if before & TAKEN_OVER != 0 => Entering::TakenOver,
+            _ => Entering::Second,
+        })
+    }
+
+    /// On the home rank: enters an item that a rank has claimed which is taken for dead, and that nobody has
+    /// entered. Whether it is the home rank's now: if not, its entry came first, and stands.
+    ///
+    /// Whether that rank is dead does not matter: of its entry and this one, the first counts, and both find
+    /// out which it was.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    pub fn take_over(&mut self, item: usize) -> Result<bool> {
+        let is_first = self.put(item, TAKEN_OVER)? == 0;
+        if !is_first {
+            self.put(item, TAKEN_OVER.wrapping_neg())?; // as if it had not been
+        }
+        Ok(is_first)
     }
 
     /// Enters who has done `item` in an earlier job, before any rank of this one begins.
@@ -133,13 +171,13 @@ impl<M: Memory> Ledger<M> {
     /// If there is no such item.
     pub fn restore(&mut self, item: usize, by: Entry) -> Result<bool> {
         let earlier = true;
-        self.put(item, Entry { earlier, ..by })
+        Ok(self.put(item, Entry { earlier, ..by }.to_word())? == 0)
     }
 
-    fn put(&mut self, item: usize, entry: Entry) -> Result<bool> {
+    /// Adds to the word of an item, and returns it as it was before.
+    fn put(&mut self, item: usize, addend: u64) -> Result<u64> {
         self.n_operations += 1;
-        let before = (self.memory).fetch_add(self.entries, item, entry.to_word())?;
-        Ok(before == 0)
+        self.memory.fetch_add(self.entries, item, addend)
     }
 
     /// All entries, read word by word while others enter theirs.
@@ -147,8 +185,15 @@ impl<M: Memory> Ledger<M> {
     /// # Errors
     /// What MPI returns.
     pub fn entries(&self) -> Result<Vec<Option<Entry>>> {
-        let words = self.memory.counters_now(self.entries)?;
-        Ok(words.into_iter().map(Entry::from_word).collect())
+        let words = self.memory.counters_now(self.entries)?.into_iter();
+        let entry = |(item, word)| match word & TAKEN_OVER {
+            0 => Entry::from_word(word),
+            _ => Some(Entry {
+                rank: self.memory.rank_of(item),
+                earlier: false,
+            }),
+        };
+        Ok((0..).zip(words).map(entry).collect())
     }
 
     /// The ledger at rest, for a comparison with its board.
@@ -204,6 +249,8 @@ mod tests {
             1 << 32,
             u64::MAX,
             EARLIER | (1 << 40) | 1,
+            TAKEN_OVER,
+            TAKEN_OVER | 1,
             0xffff_ffff,
         ] {
             assert_eq!(Entry::from_word(word), None, "{word:x}");

@@ -62,6 +62,7 @@
 mod blackboard;
 mod known;
 mod ledger;
+mod muster;
 mod options;
 mod permutation;
 mod saved;
@@ -75,7 +76,8 @@ mod word_board;
 
 pub use blackboard::{Best, Blackboard, MAX_VALUE, Objective};
 pub use known::Remember;
-pub use ledger::{Entry, Ledger};
+pub use ledger::{Entering, Entry, Ledger};
+pub use muster::{Decision, Muster, N_NUMBERS};
 pub use options::Options;
 pub use permutation::Permutation;
 pub use saved::Restored;
