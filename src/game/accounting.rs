@@ -42,6 +42,10 @@ pub struct Results {
     pub scored: BTreeMap<u32, Vec<u32>>,
     /// Why and where the series was cut short, if it was.
     pub cut_short: Option<CutShort>,
+    /// Ranks that died, in ascending order. Of these, the numbers are those that they told last.
+    pub dead: Vec<u32>,
+    /// Digits that these had claimed and not scored, which rank 0 has claimed anew, in ascending order.
+    pub claimed_anew: Vec<u32>,
 }
 
 /// A series that was ended by a signal.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::in_turn::InTurn;
 use super::referee::{Referee, Verdict};
 use super::{Error, Guesser, Result, ThinkBy};
-use crate::claim::{Account, Entry, Ledger, Memory};
+use crate::claim::{Account, Entering, Entry, Ledger, Memory};
 use crate::interrupt;
 use crate::rma::{Comm, Rank};
 use crate::trace::Kind;
@@ -91,6 +91,33 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
         let [even, odd] = self.ledgers.into_both();
         even.close()?;
         odd.close().map_err(Error::from)
+    }
+
+    /// The ledger of the game being played.
+    pub(super) fn ledger(&mut self) -> &mut Ledger<M> {
+        self.ledgers.now_mut()
+    }
+
+    /// Announces `digit`, and enters it in the ledger. Whether its entry counts; if not, this rank was taken
+    /// for dead.
+    ///
+    /// # Errors
+    /// What MPI returns, or [`Error::DoesNotAddUp`] where another rank has entered it.
+    pub(super) fn enter(&mut self, digit: u32) -> Result<bool> {
+        self.inner.announce(digit)?;
+        match self.ledger().enter(digit as usize - 1)? {
+            Entering::First => Ok(true),
+            Entering::TakenOver => Ok(false),
+            Entering::Second => Err(Error::DoesNotAddUp {
+                game: self.game.unwrap_or(0),
+                what: format!("digit {digit} was won, and had been scored before"),
+            }),
+        }
+    }
+
+    /// Waits until the last snapshot is where it goes; there will be no more.
+    pub(super) fn finish_saving(&mut self) {
+        self.saving = None;
     }
 
     fn write(&mut self, snapshot: &Snapshot) {
@@ -187,14 +214,7 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
 
     /// Enters it in the ledger.
     fn announce(&mut self, digit: u32) -> Result<bool> {
-        self.inner.announce(digit)?;
-        let is_first = self.ledgers.now_mut().enter(digit as usize - 1)?;
-        if !is_first {
-            return Err(Error::DoesNotAddUp {
-                game: self.game.unwrap_or(0),
-                what: format!("digit {digit} was won, and had been scored before"),
-            });
-        }
+        self.enter(digit)?; // counts: nobody takes over what is claimed here
         Ok(true)
     }
 

@@ -33,6 +33,7 @@ mod one_sided;
 mod play;
 mod referee;
 mod series;
+mod survivors;
 mod think;
 mod ticketed;
 
@@ -46,6 +47,7 @@ pub use one_sided::OneSided;
 pub use play::{Tally, play_game};
 pub use referee::{Referee, Verdict};
 pub use series::{Resumed, Series};
+pub use survivors::{Parting, Survivors};
 pub use think::{ThinkPlan, Thinker};
 pub use ticketed::Ticketed;
 

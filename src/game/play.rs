@@ -56,6 +56,7 @@ pub fn play_game<R: Referee, O: Observer>(
     observer.started(entered_ns, start_ns);
     let mut now = start_ns;
     while !referee.all_claimed() {
+        referee.so_far(&tally)?;
         if referee.leaves(interrupt::to_end().is_some()) {
             tally.left_early = true;
             break;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::play::Tally;
+use super::survivors::Parting;
 use super::{Guesser, Result, ThinkBy};
 use crate::claim::Account;
 use crate::trace::{Kind, Outcome};
@@ -69,6 +71,30 @@ pub trait Referee {
     #[inline(always)]
     fn leaves(&mut self, asked: bool) -> bool {
         asked
+    }
+
+    /// Told before each guess what this rank has done in this game so far.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    #[inline(always)]
+    fn so_far(&mut self, _tally: &Tally) -> Result<()> {
+        Ok(())
+    }
+
+    /// Told when this rank has left a game, of which `tally` is the whole. Whether all ranks come together
+    /// next, as ever; if not, some died, and the series ends here, on each rank by itself: what is left to do
+    /// is [`parting`](Referee::parting).
+    ///
+    /// # Errors
+    /// What MPI returns, or [`Error::DoesNotAddUp`](super::Error::DoesNotAddUp).
+    fn has_left(&mut self, _game: u64, _tally: &Tally) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// How this rank parts from the others, where they do not come together any more. Once.
+    fn parting(&mut self) -> Option<Parting> {
+        None
     }
 
     /// Writes a checkpoint, where that is provided for: on the home rank, and of the game being played, or

@@ -43,7 +43,8 @@ pub struct Resumed {
 }
 
 impl Series {
-    /// Plays all games. Collective; returns the results on rank 0, `None` elsewhere.
+    /// Plays all games. Collective; returns the results on rank 0, `None` elsewhere, and where ranks
+    /// [part](Referee::parting).
     ///
     /// One allreduce starts each game, as a barrier that also tells whether any rank was
     /// [asked to end](interrupt::to_end), and none of the referees but the collective one communicates
@@ -89,6 +90,9 @@ impl Series {
             );
             if interrupt::to_end().is_some() {
                 referee.save()?; // at once: nobody knows how long this process lives
+            }
+            if !referee.has_left(game, &tally)? {
+                return Ok(None); // it has the results
             }
             tallies.push(tally);
             if tallies.len() == self.games_per_gathering() || game + 1 == self.n_games {
