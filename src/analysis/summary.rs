@@ -74,6 +74,13 @@ pub struct RunSummary {
     /// Where an earlier run had left off, if this one went on with its games.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<ResumedSummary>,
+    /// Ranks that died while the others went on, in ascending order. Their numbers are those that they told
+    /// last, their points those that were put down when they scored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_ranks: Vec<u32>,
+    /// Digits that these had claimed and not scored, which rank 0 has claimed anew, in ascending order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claimed_anew: Vec<u32>,
     /// One entry a rank, in the order of ranks.
     pub per_rank: Vec<RankSummary>,
 }
@@ -162,6 +169,10 @@ impl RunSummary {
         if self.game_s.is_some_and(|games| !games.all().is_sorted()) {
             return Err("the times in 'game_s' are not in the order of their size".into());
         }
+        let are_ranks = |ranks: &[u32]| ranks.iter().all(|&rank| rank < self.ranks);
+        if !self.dead_ranks.is_sorted_by(|a, b| a < b) || !are_ranks(&self.dead_ranks) {
+            return Err("'dead_ranks' does not list ranks of the run in ascending order".into());
+        }
         let points = self
             .per_rank
             .iter()
@@ -228,6 +239,8 @@ pub(crate) mod tests {
             double_scored: None,
             cut_short: None,
             resumed: None,
+            dead_ranks: Vec::new(),
+            claimed_anew: Vec::new(),
             per_rank,
         }
     }
@@ -241,6 +254,10 @@ pub(crate) mod tests {
         let broken = [
             ("", "not a JSON document"),
             (&text.replace("\"wall_s\"", of_games), "order of their size"),
+            (
+                &text.replace("\"per_rank\"", "\"dead_ranks\":[2],\"per_rank\""),
+                "'dead_ranks' does not list ranks",
+            ),
             ("{}", "no field 'format'"),
             (&text.replace("play/1", "play/9"), "reads 'onesided-play/1'"),
             (

@@ -46,6 +46,24 @@ pub fn summary(run: &RunSummary) -> String {
             resumed.game, resumed.digits_claimed
         );
     }
+    if !run.dead_ranks.is_empty() {
+        let _ = writeln!(
+            text,
+            "died: {}; {} the numbers that were told last, and the points that were put down",
+            listed("rank", &run.dead_ranks),
+            match run.dead_ranks.len() {
+                1 => "its row has",
+                _ => "their rows have",
+            },
+        );
+    }
+    if !run.claimed_anew.is_empty() {
+        let _ = writeln!(
+            text,
+            "claimed anew by rank 0, as the dead had claimed and not scored it: {}",
+            listed("digit", &run.claimed_anew)
+        );
+    }
     let claimed = match &run.cut_short {
         Some(cut) if cut.digits_claimed > 0 => format!(
             "cut short by {} with {} of {} digits claimed in the last game, the last",
@@ -91,6 +109,13 @@ pub fn summary(run: &RunSummary) -> String {
         let _ = writeln!(text, "progress {}", progress.in_words());
     }
     text
+}
+
+/// `ranks 1, 5`
+fn listed(what: &str, numbers: &[u32]) -> String {
+    let all: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    let s = if numbers.len() == 1 { "" } else { "s" };
+    format!("{what}{s} {}", all.join(", "))
 }
 
 fn ranks(run: &RunSummary) -> String {
@@ -156,6 +181,21 @@ all digits claimed after 6.80 s, last rank left after 6.80 s
 points 10, double scores 1, allreduces 17 = guesses + points on every rank
 ";
         assert_eq!(summary(&run(Version::Collective)), expected);
+    }
+
+    #[test]
+    fn who_died_is_said() {
+        let survived = RunSummary {
+            dead_ranks: vec![1],
+            claimed_anew: vec![4, 7],
+            ..run(Version::Rma)
+        };
+        let text = summary(&survived);
+        assert!(
+            text.contains("\ndied: rank 1; its row has the numbers"),
+            "{text}"
+        );
+        assert!(text.contains("not scored it: digits 4, 7\n"), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ const METHODS: &[&str] = &[
     "--guess ticket --claim-with shared-memory",
 ];
 
-const DIGITS: u32 = 300;
+pub const DIGITS: u32 = 300;
 
 /// A game that takes some seconds.
 const LONG: &str = "--digits 300 --think exp:20ms --guess unclaimed --seed 3";
@@ -38,23 +38,23 @@ fn long(method: &str) -> String {
     }
 }
 
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Folder(scratch())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn checkpoint(&self) -> PathBuf {
+    pub fn checkpoint(&self) -> PathBuf {
         self.path("checkpoint")
     }
 
     /// `play rma ARGS` with a trace, and the checkpoint as `option`.
-    fn job(&self, n_ranks: u32, args: &str, option: &str, trace: &str) -> Job {
+    pub fn job(&self, n_ranks: u32, args: &str, option: &str, trace: &str) -> Job {
         let job = onesided(n_ranks, &format!("play rma {args} --format json {option}"))
             .args([self.checkpoint().display().to_string(), "--trace".into()])
             .args([self.path(trace).display().to_string()]);
@@ -67,7 +67,7 @@ impl Folder {
         self.wait_for(job, || wins(&self.path("first")).len() >= n, act)
     }
 
-    fn wait_for(
+    pub fn wait_for(
         &self,
         job: Job,
         enough: impl Fn() -> bool,
@@ -87,7 +87,7 @@ impl Folder {
     }
 
     /// Who has scored what, by the checkpoint.
-    fn entries(&self) -> BTreeMap<u32, Entry> {
+    pub fn entries(&self) -> BTreeMap<u32, Entry> {
         let reader = Reader::open(&self.checkpoint()).expect("a whole checkpoint");
         assert_eq!(reader.n_words(), u64::from(DIGITS));
         let mut entries = BTreeMap::new();
@@ -104,7 +104,7 @@ impl Folder {
     }
 
     /// Resumes on `n_ranks`, and checks that it claims what the checkpoint lacks, each digit once.
-    fn goes_on(&self, n_ranks: u32, args: &str) {
+    pub fn goes_on(&self, n_ranks: u32, args: &str) {
         let before = self.entries();
         let ended = self
             .job(n_ranks, args, "--resume", "resumed")
@@ -144,7 +144,7 @@ fn n_records(folder: &Path) -> usize {
 }
 
 /// The digits that all ranks won, by their records.
-fn wins(folder: &Path) -> Vec<u32> {
+pub fn wins(folder: &Path) -> Vec<u32> {
     let trace = Trace::open(folder).expect("a run");
     let ranks = (0..trace.run.ranks).flat_map(|rank| trace.records(rank));
     let won = ranks.filter(|record| record.kind == Kind::Claim && record.outcome == Outcome::Won);

@@ -15,6 +15,7 @@ mod processes;
 mod started_wrongly;
 #[path = "../support/mod.rs"]
 mod support;
+mod survive;
 mod trace;
 
 use support::Job;

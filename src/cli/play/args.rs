@@ -37,6 +37,11 @@ pub(super) enum PlayVersion {
         /// What keeps claims moving while rank 0 thinks, outside MPI
         #[arg(long, value_enum, default_value = "auto")]
         progress: ProgressArg,
+        /// Go on without ranks that die, where the launcher lets the others live; a rank is taken for dead
+        /// that gives no sign of life for TIME [default: 5s]. Best effort; one game
+        #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+              default_missing_value = "5s", value_parser = parse_patience)]
+        survive: Option<Duration>,
         #[command(flatten)]
         checkpoint: CheckpointArgs,
         #[command(flatten)]
@@ -160,6 +165,53 @@ pub(super) enum ThinkByArg {
     Spin,
 }
 
+/// Least time without a sign of life: with more ranks than cores a rank may wait that long for a core.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+
+fn parse_patience(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        patience if patience < LEAST_PATIENCE => Err(format!(
+            "'{text}' is too soon to take a rank for dead: at least 500ms"
+        )),
+        patience => Ok(patience),
+    }
+}
+
+/// Why no game goes on without a rank, in words, where that is known from the arguments.
+fn cannot_survive(claim_with: ClaimWith, home: HomeArg, game: &GameArgs) -> Option<String> {
+    if claim_with == ClaimWith::TwoTier {
+        return Some(
+            "--survive cannot give out anew what a dead rank has decided within its node and not told rank \
+             0: use another --claim-with"
+                .into(),
+        );
+    }
+    if home == HomeArg::Spread {
+        return Some(
+            "--survive needs all claims in memory that is still there, and with --home spread each rank has \
+             some of them: use --home rank0"
+                .into(),
+        );
+    }
+    if game.verbose {
+        return Some(
+            "--verbose waits for word from every rank, and with --survive some may have died: leave one out"
+                .into(),
+        );
+    }
+    survives_one_game(game.games.unwrap_or(1))
+}
+
+/// The message for more games than one.
+pub(super) fn survives_one_game(n_games: u64) -> Option<String> {
+    (n_games > 1).then(|| {
+        format!(
+            "--survive goes on with one game, and here are {n_games}: all ranks come together between games, \
+             and the dead do not"
+        )
+    })
+}
+
 impl PlayVersion {
     /// What does not go together, in words.
     pub(super) fn contradiction(&self) -> Option<String> {
@@ -168,11 +220,18 @@ impl PlayVersion {
             home,
             guess,
             skip_known,
+            survive,
+            game,
             ..
         } = self
         else {
             return None;
         };
+        if survive.is_some() {
+            if let Some(message) = cannot_survive(*claim_with, *home, game) {
+                return Some(message);
+            }
+        }
         let window = matches!(
             claim_with,
             ClaimWith::FetchAndOp | ClaimWith::CompareAndSwap

@@ -198,6 +198,8 @@ impl Session<'_, '_> {
                 game: series.resumed.n_played,
                 digits_claimed: series.resumed.claimed.len() as u32,
             }),
+            dead_ranks: results.dead,
+            claimed_anew: results.claimed_anew,
             per_rank,
         }
     }

@@ -7,6 +7,7 @@ mod last_resort;
 mod recording;
 mod sentinel;
 mod session;
+mod survive;
 mod watchdog;
 
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use onesided::trace::RecordLayer;
 
 pub(super) use args::Play;
 use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
-use checkpoint::Restart;
+use checkpoint::{CheckpointArgs, Restart};
 pub(super) use sentinel::Sentinel;
 use session::Session;
 use watchdog::Watchdog;
@@ -36,9 +37,11 @@ impl Play {
     ///
     /// Records go to `layer`, which is there if [`records`](Play::records).
     pub(super) fn run(self, layer: Option<&RecordLayer>) -> ExitCode {
+        let survive = self.survive();
         let watchdog = self
             .game()
             .timeout
+            .or_else(|| survive.map(survive::default_timeout))
             .map(|timeout| Watchdog::start(timeout, layer.cloned()))
             .transpose();
         let watchdog = match watchdog {
@@ -55,12 +58,12 @@ impl Play {
             Ok(code)
         }) {
             Ok(code) => code,
-            Err(error) => end_job(&error),
+            Err(error) => end_job(&error, survive.is_some()),
         };
         sentinel::goodbye(code == 0);
         pulse::at(Place::End, 0);
         if let Err(error) = mpi.finalize_at_last(code.into()) {
-            end_job(&error.into())
+            end_job(&error.into(), survive.is_some())
         }
         if let Some(watchdog) = watchdog {
             watchdog.let_it_end_what_it_has_begun_to();
@@ -108,7 +111,7 @@ impl Play {
         interrupt::listen()
             .map_err(|error| Failure::Run(format!("cannot listen for signals: {error}")))?;
         last_resort::wait(&library, layer.cloned(), self.checkpoint_file());
-        sentinel::start(&self.what_is_left());
+        sentinel::start(&self.what_is_left(), self.survive().is_some());
         let mpi = Mpi::init_up_to(self.thread_level()).map_err(cannot_start)?;
         Ok((mpi, library))
     }
@@ -153,6 +156,13 @@ impl Play {
             Ok(restart) => restart,
             Err(message) => return all_end(world, &Failure::Usage(message)),
         };
+        let n_games = restart.as_ref().map_or(1, |restart| restart.series().1);
+        if let Some(message) = self
+            .survive()
+            .and_then(|_| args::survives_one_game(n_games))
+        {
+            return all_end(world, &Failure::Usage(message));
+        }
         if restart.as_ref().is_some_and(Restart::is_over) {
             if world.rank() == HOME && !self.game().quiet {
                 eprintln!(
@@ -179,10 +189,23 @@ impl Play {
         game
     }
 
+    /// What is said of checkpoints.
+    fn checkpoint(&self) -> Option<&CheckpointArgs> {
+        match &self.version {
+            PlayVersion::Rma { checkpoint, .. } => Some(checkpoint),
+            PlayVersion::Collective { .. } => None,
+        }
+    }
+
     /// The file that checkpoints go to.
     fn checkpoint_file(&self) -> Option<&std::path::Path> {
+        self.checkpoint()?.file()
+    }
+
+    /// Whether the game goes on without ranks that die, and when one is taken for dead.
+    fn survive(&self) -> Option<Duration> {
         match &self.version {
-            PlayVersion::Rma { checkpoint, .. } => checkpoint.file(),
+            PlayVersion::Rma { survive, .. } => *survive,
             PlayVersion::Collective { .. } => None,
         }
     }
@@ -256,13 +279,17 @@ fn agree_on_seed(asked: Option<u64>, world: &Comm<'_>) -> game::Result<u64> {
 /// Ends the job on an error that other ranks may not know of: message, then `MPI_Abort`.
 ///
 /// Where all ranks fail at once, one message is enough: rank 0 speaks and ends the job, the others
-/// give it a second for that before they speak themselves.
-fn end_job(error: &game::Error) -> ! {
+/// give it a second for that before they speak themselves. Where the others can go on without this rank, as it
+/// `survives` what becomes of others, it ends alone.
+fn end_job(error: &game::Error, survives: bool) -> ! {
     let rank = Launch::from_environment().map_or(0, |launch| launch.rank);
     if rank != 0 {
         std::thread::sleep(Duration::from_secs(1));
     }
     eprintln!("{} (on rank {rank})", Failure::Run(error.to_string()));
     sentinel::goodbye(false);
+    if survives && rank != HOME.unsigned_abs() {
+        rma::leave_alone(1);
+    }
     rma::abort(1)
 }

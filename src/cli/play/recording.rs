@@ -155,6 +155,22 @@ impl Tracing<'_> {
         let full = too_small(&dropped, self.recorder.capacity());
         Ok(failure.or(written.err()).or(full))
     }
+
+    /// The same on each rank by itself, where some died: with the clocks as they were before the game. What
+    /// went wrong, in words.
+    pub(super) fn finish_alone(self, interrupted: Option<String>) -> Option<String> {
+        let closed = self.recorder.close().map(drop);
+        let closed = closed.map_err(|error| format!("cannot finish the records: {error}"));
+        let Some(mut info) = self.info else {
+            return closed.err();
+        };
+        info.ended = Some(now_in_words());
+        info.interrupted = interrupted;
+        let written = write(&self.folder, &info);
+        let dropped = self.recorder.n_dropped().to_le_bytes().to_vec();
+        let full = too_small(&[dropped], self.recorder.capacity());
+        closed.err().or(written.err()).or(full)
+    }
 }
 
 /// The warning where records were dropped.

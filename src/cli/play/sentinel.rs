@@ -49,14 +49,21 @@ pub(in crate::cli) struct Sentinel {
     n_ranks: usize,
     /// What else to say of a job that ends so
     rest: String,
+    /// Whether the job may go on without a rank, and then says so itself
+    #[arg(long)]
+    survive: bool,
 }
+
+/// How long hydra takes at most to kill the others, if it does; less than a rank is silent before it is taken for
+/// dead, so that the others are still there if not.
+const TO_KILL: Duration = Duration::from_millis(300);
 
 /// Whom this process says goodbye to.
 static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
 
 /// Starts the node's sentinel, on its first rank and where the launcher is hydra; elsewhere does nothing.
 /// Before MPI starts. `rest` is said after who died. Without one, a job ends as it did: in silence.
-pub(super) fn start(rest: &str) {
+pub(super) fn start(rest: &str, survive: bool) {
     let hydra = Launch::from_environment().is_some_and(|launch| launch.launcher == HYDRA);
     let Some(proxy) = hydra.then(own_proxy).flatten() else {
         return;
@@ -85,6 +92,7 @@ pub(super) fn start(rest: &str) {
         Command::new(program)
             .arg("sentinel")
             .args([proxy.to_string(), n_ranks.to_string(), rest.to_owned()])
+            .args(survive.then_some("--survive"))
             .env_remove("PMI_RANK") // it is none
             .stdin(OwnedFd::from(socket))
             .stdout(Stdio::null())
@@ -189,6 +197,9 @@ impl Sentinel {
             }
         };
         if let Some(Member { pid, rank, .. }) = died {
+            if self.survive && self.do_others_live() {
+                return;
+            }
             let host = rustix::system::uname();
             let host = host.nodename().to_string_lossy();
             eprint!(
@@ -200,6 +211,12 @@ impl Sentinel {
                 )
             );
         }
+    }
+
+    /// Whether ranks of this node are still there when hydra would have killed them.
+    fn do_others_live(&self) -> bool {
+        std::thread::sleep(TO_KILL);
+        !members(self.proxy).is_empty()
     }
 
     /// The first that died without a word.

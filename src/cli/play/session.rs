@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 
 use onesided::claim::{
-    BitBoard, Board, Ledger, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard,
-    SpreadBoard, Tickets, TwoTierBoard,
+    BitBoard, Board, Ledger, Memory, Muster, Options, Schedule, SharedBoard, SharedTickets,
+    SlotBoard, SpreadBoard, Tickets, TwoTierBoard,
 };
 use onesided::game::{
     self, Announcer, Checkpointed, Collective, OneSided, Referee, Results, Series, Snapshot,
-    Ticketed,
+    Survivors, Ticketed,
 };
 use onesided::interrupt;
 use onesided::pulse::{self, Call, Means as ClaimMeans, Place};
@@ -119,45 +119,42 @@ impl<'mpi> Session<'_, 'mpi> {
         Ok(code)
     }
 
-    /// Plays, with checkpoints where they are asked for.
+    /// Plays, with checkpoints where they are asked for, and without ranks that die.
     fn play_one_sided<R: Referee>(
         &self,
         referee: &mut R,
         progress: ProgressInfo,
     ) -> game::Result<u8> {
         let n_digits = self.series.n_digits as usize;
-        if self.args.checkpoint_file().is_none() {
+        let survives = self.args.survive().is_some();
+        if self.args.checkpoint_file().is_none() && !survives {
             return self.play(referee, Some(progress));
         }
         match self.claim_with() {
             Some(ClaimWith::SharedMemory) => {
                 let open = || Ledger::open_shared(self.world, HOME, n_digits);
-                self.play_with_checkpoints(referee, [open()?, open()?], progress)
+                let ledgers = [open()?, open()?];
+                let muster = survives.then(|| Muster::open_shared(self.world, HOME));
+                self.play_on_ledgers(referee, ledgers, muster.transpose()?, progress)
             }
             _ => {
                 let open = || Ledger::open(self.world, HOME, n_digits);
-                self.play_with_checkpoints(referee, [open()?, open()?], progress)
+                let ledgers = [open()?, open()?];
+                let muster = survives.then(|| Muster::open(self.world, HOME));
+                self.play_on_ledgers(referee, ledgers, muster.transpose()?, progress)
             }
         }
     }
 
-    fn play_with_checkpoints<R: Referee, M: Memory>(
+    fn play_on_ledgers<R: Referee, M: Memory>(
         &self,
         referee: &mut R,
         ledgers: [Ledger<M>; 2],
+        muster: Option<Muster<M>>,
         progress: ProgressInfo,
     ) -> game::Result<u8> {
-        let PlayVersion::Rma {
-            checkpoint: args, ..
-        } = &self.args.version
-        else {
-            return self.play(referee, Some(progress));
-        };
-        let Some(file) = args.file() else {
-            return self.play(referee, Some(progress));
-        };
         let series = &self.series;
-        let target = Target::new(file, series, self.world.size().unsigned_abs());
+        let n_ranks = self.world.size().unsigned_abs();
         let nothing = || Snapshot {
             game: 0,
             entries: vec![None; series.n_digits as usize],
@@ -165,24 +162,33 @@ impl<'mpi> Session<'_, 'mpi> {
         let snapshot =
             (self.restart.as_ref()).map_or_else(nothing, |restart| restart.snapshot.clone());
         let is_home = self.world.rank() == HOME;
+        let checkpoint = self.args.checkpoint().filter(|_| is_home);
+        let target = checkpoint.and_then(|args| {
+            let target = Target::new(args.file()?, series, n_ranks);
+            Some((args, target))
+        });
         // A first one: what cannot be written is to be known before the game.
-        let written = match is_home {
-            true => target.write(&snapshot),
-            false => Ok(()),
-        };
+        let written = target
+            .as_ref()
+            .map_or(Ok(()), |(_, target)| target.write(&snapshot));
         let failure = recording::first_failure(self.world, written)?;
-        let saving = match is_home {
-            true => Some(args.saving(target)?),
-            false => None,
+        let saving = target.map(|(args, target)| args.saving(target));
+        let mut referee = Checkpointed::on(self.world, HOME, referee, ledgers, saving.transpose()?);
+        if let Some(message) = failure {
+            let code = all_end(self.world, &Failure::Run(message))?;
+            referee.close()?;
+            muster.map_or(Ok(()), Muster::close)?;
+            return Ok(code);
+        }
+        referee.restore(&snapshot)?;
+        let (Some(muster), Some(patience)) = (muster, self.args.survive()) else {
+            let code = self.play(&mut referee, Some(progress))?;
+            referee.close()?;
+            return Ok(code);
         };
-        let mut referee = Checkpointed::on(self.world, HOME, referee, ledgers, saving);
-        let code = match failure {
-            Some(message) => all_end(self.world, &Failure::Run(message))?,
-            None => {
-                referee.restore(&snapshot)?;
-                self.play(&mut referee, Some(progress))?
-            }
-        };
+        let on_death = Box::new(|rank| self.say_who_died(rank, patience));
+        let mut referee = Survivors::on(referee, muster, patience, on_death);
+        let code = self.play(&mut referee, Some(progress))?;
         referee.close()?;
         Ok(code)
     }
@@ -266,6 +272,9 @@ impl<'mpi> Session<'_, 'mpi> {
         let hosts = self.world.gather(HOME, rma::processor_name()?.as_bytes())?;
         tracing::info!(rank = self.world.rank(), library = %self.library, series = ?self.series, "playing");
         let results = self.play_series(tracing.as_ref(), referee)?;
+        if let Some(parting) = referee.parting() {
+            self.part(parting, tracing, hosts.as_deref(), progress);
+        }
         let cut_short = results.as_ref().and_then(|results| results.cut_short);
         let has_played = results.as_ref().is_none_or(|results| results.n_games > 0);
         let summary = results.zip(hosts).map(|(results, hosts)| {

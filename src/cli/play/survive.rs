@@ -1,0 +1,124 @@
+//! `--survive`: how a rank ends where others died.
+
+use std::time::Duration;
+
+use onesided::game::{Parting, Results};
+use onesided::interrupt;
+use onesided::pulse::{self, Call, Place};
+use onesided::report;
+use onesided::rma;
+use onesided::trace::ProgressInfo;
+
+use super::super::{Failure, Format, print, print_json};
+use super::recording::Tracing;
+use super::session::Session;
+use super::{GameArgs, HOME, last_resort, sentinel};
+
+/// The least that `--timeout` is with `--survive`, unless it is given: a rank that dies within an operation may
+/// leave others waiting in theirs for ever.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long those who do not speak let live the one that does.
+const TO_SPEAK: Duration = Duration::from_secs(1);
+
+/// `--timeout`, where none is given.
+pub(super) fn default_timeout(patience: Duration) -> Duration {
+    LEAST_TIMEOUT.max(3 * patience)
+}
+
+impl Session<'_, '_> {
+    /// Says on the home rank that it takes `rank` for dead.
+    pub(super) fn say_who_died(&self, rank: i32, patience: Duration) {
+        if !self.game().quiet {
+            let patience = humantime::format_duration(patience);
+            eprintln!(
+                "onesided: rank {rank} has given no sign of life for {patience}: the others go on without it"
+            );
+        }
+    }
+
+    /// Ends this rank: with no collective, which would wait for the dead, so without `MPI_Finalize` too.
+    pub(super) fn part(
+        &self,
+        parting: Parting,
+        tracing: Option<Tracing<'_>>,
+        hosts: Option<&[Vec<u8>]>,
+        progress: Option<ProgressInfo>,
+    ) -> ! {
+        pulse::at(Place::End, 0);
+        pulse::enter(Call::Exit);
+        let cut_short = match &parting {
+            Parting::Survived(results) => results.cut_short,
+            _ => None,
+        };
+        let signal = cut_short.map(|cut| interrupt::name(cut.signal));
+        if let Some(trouble) = tracing.and_then(|tracing| tracing.finish_alone(signal)) {
+            eprintln!("onesided: warning: {trouble}");
+        }
+        let rank = self.world.rank();
+        let code = match parting {
+            Parting::Survived(results) => {
+                self.print_results(*results, hosts.unwrap_or_default(), progress)
+            }
+            Parting::Dismissed => 0,
+            Parting::TakenForDead => {
+                eprintln!(
+                    "onesided: rank {rank} was away for so long that the others have gone on without it: it \
+                     leaves; what it had scored counts"
+                );
+                0
+            }
+            Parting::HomeDied { is_first: true } => {
+                let go_on = match self.args.checkpoint_file() {
+                    Some(file) => format!("--resume {} goes on", file.display()),
+                    None => "with --checkpoint FILE it could be gone on with".into(),
+                };
+                let failure = Failure::Run(format!(
+                    "rank {HOME} gives no sign of life, and its memory has the claims, so --survive cannot go \
+                     on without it; {go_on}"
+                ));
+                eprintln!("{failure}");
+                sentinel::goodbye(false);
+                // Whatever the launcher makes of ranks that end: Open MPI 4 with --enable-recovery takes any
+                // end for a good one.
+                rma::abort(failure.exit_code().into());
+            }
+            Parting::HomeDied { is_first: false } => {
+                std::thread::sleep(TO_SPEAK); // a launcher may end the job with the first that ends
+                1
+            }
+        };
+        last_resort::has_stopped();
+        sentinel::goodbye(true);
+        rma::leave_alone(code.into())
+    }
+
+    fn print_results(
+        &self,
+        results: Results,
+        hosts: &[Vec<u8>],
+        progress: Option<ProgressInfo>,
+    ) -> u8 {
+        let cut_short = results.cut_short;
+        let mut summary = self.summarise(results, hosts);
+        summary.progress = progress;
+        if let Some(cut) = cut_short.filter(|_| !self.game().quiet) {
+            eprintln!("onesided: {}", self.cut_in_words(cut));
+        }
+        let printed = match self.game() {
+            GameArgs {
+                format: Format::Json,
+                ..
+            } => print_json(&summary),
+            GameArgs { quiet: true, .. } => Ok(()),
+            _ => print(&report::summary(&summary)),
+        };
+        match printed {
+            Ok(()) => cut_short.map_or(0, |cut| last_resort::exit_code(cut.signal)),
+            Err(failure) => {
+                eprintln!("{failure}");
+                failure.exit_code()
+            }
+        }
+    }
+}
