@@ -55,7 +55,7 @@ mod tests {
         }
         assert_eq!(silence.longer_than(80 * MS), [1, 2], "one was never heard");
         assert_eq!(silence.longer_than(90 * MS), [2]);
-        silence.look(&[9, 8, 0], 3600_000 * MS);
+        silence.look(&[9, 8, 0], 3_600_000 * MS);
         assert_eq!(
             silence.longer_than(20 * MS),
             [0, 2],
