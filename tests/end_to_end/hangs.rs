@@ -99,11 +99,10 @@ fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
         for rank in 0..3 {
             let mut records = trace.records(rank);
             assert!(records.by_ref().count() > 20, "rank {rank}: {context}");
-            let end = match rank == stopped {
-                true => End::CutShort,
-                false => End::Closed,
-            };
-            assert_eq!(records.end(), Some(&end), "rank {rank}: {context}");
+            let end = records.end().expect("the end was read");
+            // Open MPI's launcher lets the stopped one go on, with SIGTERM: then it may close its own.
+            let is_right = *end == End::Closed || rank == stopped && *end == End::CutShort;
+            assert!(is_right, "rank {rank}: {end}: {context}");
         }
         assert!(findings(folder.path()).recorded.is_some());
     }
