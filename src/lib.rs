@@ -14,6 +14,7 @@
 //! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
 //! - [`interrupt`]: what signals ask of a process.
 //! - [`trace`]: what each rank did, from when to when, in files that survive the job.
+//! - [`diagnostics`]: which of them `RUST_LOG` asks for.
 //! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
 //! - [`launch`]: starting jobs by their launcher, and ending them with all that they started.
 //! - [`batch`]: many runs, one after the other, and what they say together.
@@ -48,6 +49,7 @@ pub mod batch;
 pub mod checkpoint;
 #[cfg(feature = "mpi")]
 pub mod claim;
+pub mod diagnostics;
 pub mod doctor;
 #[cfg(feature = "mpi")]
 pub mod game;

@@ -27,8 +27,9 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use onesided::diagnostics;
+use tracing_subscriber::Layer;
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, Layer};
 
 /// Claiming work across MPI ranks without lockstep, and what lockstep costs.
 #[derive(Debug, Parser)]
@@ -197,16 +198,13 @@ type Records = tracing_subscriber::layer::Identity;
 /// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results. Records of a trace go
 /// to `records` and are no diagnostics.
 fn log_to_stderr(records: Option<Records>) {
-    const NO_RECORDS: &str = "onesided::record=off";
     let wanted = std::env::var_os("RUST_LOG").unwrap_or_default();
     let wanted = wanted.to_string_lossy();
-    let level = if wanted.is_empty() { "warn" } else { &wanted };
-    let filter = EnvFilter::try_new(format!("{level},{NO_RECORDS}"));
-    let filter = filter.unwrap_or_else(|error| {
+    let filter = diagnostics::filter(&wanted).unwrap_or_else(|error| {
         if is_first_of_job() {
-            eprintln!("onesided: RUST_LOG='{wanted}' is ignored: {error}");
+            eprintln!("onesided: RUST_LOG={wanted:?} is ignored: {error}");
         }
-        EnvFilter::new(format!("warn,{NO_RECORDS}"))
+        diagnostics::warnings()
     });
     let diagnostics = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

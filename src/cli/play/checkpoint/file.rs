@@ -1,44 +1,15 @@
-//! `--checkpoint FILE` and `--resume FILE`: what of a series of games survives the job.
+//! The file: a document that says which games, and a word a digit that says who has scored it.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use onesided::checkpoint::{Reader, Writer};
 use onesided::claim::Entry;
-use onesided::game::{self, Resumed, Saving, Snapshot, parse_duration};
-use onesided::rma::Comm;
+use onesided::game::{self, Resumed, Snapshot};
 use serde::{Deserialize, Serialize};
-
-use super::args::GameArgs;
-use super::{HOME, recording};
 
 /// Value of the field `kind` of the document in a checkpoint of games.
 const KIND: &str = "game";
-
-/// What `--checkpoint` and its companions say.
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct CheckpointArgs {
-    /// Keep what is claimed in this file, so that --resume can go on with it
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
-    /// Write it so often; at a signal too (SIGUSR1: and go on)
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_interval)]
-    checkpoint_every: Duration,
-    /// Go on with the games of this checkpoint, on any number of ranks; writes it further unless
-    /// --checkpoint names another file
-    #[arg(long, value_name = "FILE")]
-    resume: Option<PathBuf>,
-}
-
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    match parse_duration(text)? {
-        Duration::ZERO => Err("it is 0, and writing takes some time".into()),
-        interval => Ok(interval),
-    }
-}
 
 /// The document of a checkpoint. The words behind it are the game's ledger, one a digit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,106 +32,21 @@ struct Document {
 
 /// What a checkpoint says to go on with. The same on all ranks.
 #[derive(Debug, Clone)]
-pub(super) struct Restart {
+pub(in crate::cli::play) struct Restart {
     document: Document,
-    pub(super) snapshot: Snapshot,
-}
-
-impl CheckpointArgs {
-    /// The file to write.
-    pub(super) fn file(&self) -> Option<&Path> {
-        self.checkpoint.as_deref().or(self.resume.as_deref())
-    }
-
-    /// What to go on with, if anything. Collective; on all ranks the same, or the same failure.
-    pub(super) fn restart(
-        &self,
-        world: &Comm<'_>,
-        game: &GameArgs,
-    ) -> game::Result<Result<Option<Restart>, String>> {
-        let own = match world.rank() {
-            HOME => self
-                .look(game)
-                .map(|restart| restart.map(|restart| restart.to_bytes())),
-            _ => Ok(None),
-        };
-        let (bytes, failure) = match own {
-            Ok(bytes) => (bytes, Ok(())),
-            Err(why) => (None, Err(why)),
-        };
-        if let Some(failure) = recording::first_failure(world, failure)? {
-            return Ok(Err(failure));
-        }
-        let bytes = broadcast(world, bytes.unwrap_or_default())?;
-        Ok(Ok(Restart::from_bytes(&bytes)))
-    }
-
-    /// On the home rank: that the file to be written is not one to be gone on with, and what to go on with.
-    fn look(&self, game: &GameArgs) -> Result<Option<Restart>, String> {
-        let Some(from) = &self.resume else {
-            return match self.file().filter(|file| file.exists()) {
-                Some(file) => Err(format!(
-                    "{file} is there already: go on with it by --resume {file}, or remove it",
-                    file = file.display()
-                )),
-                None => Ok(None),
-            };
-        };
-        let other = self
-            .checkpoint
-            .as_ref()
-            .filter(|file| *file != from && file.exists());
-        if let Some(file) = other {
-            return Err(format!(
-                "{} is there already, and is not the checkpoint to go on with: remove it, or name \
-                 another file for --checkpoint",
-                file.display()
-            ));
-        }
-        let restart =
-            read(from).map_err(|why| format!("cannot resume from {}: {why}", from.display()))?;
-        let document = &restart.document;
-        let differs = [
-            (
-                "digits",
-                game.digits.map(u64::from),
-                u64::from(document.digits),
-            ),
-            ("games", game.games, document.games),
-            ("seed", game.seed, document.seed),
-        ];
-        let differing = differs
-            .iter()
-            .find(|(_, asked, is)| asked.is_some_and(|asked| asked != *is));
-        match differing {
-            Some((name, Some(asked), is)) => Err(format!(
-                "{} has --{name} {is}, and --{name} {asked} was asked for: leave that out",
-                from.display()
-            )),
-            _ => Ok(Some(restart)),
-        }
-    }
-
-    /// Where the home rank's snapshots go: to a thread that writes them, so that nobody waits for the disk.
-    pub(super) fn saving(&self, target: Target) -> game::Result<Saving<'static>> {
-        let background = Background::start(target)?;
-        Ok(Saving {
-            every: self.checkpoint_every,
-            write: Box::new(move |snapshot| background.write(snapshot.clone())),
-        })
-    }
+    pub(in crate::cli::play) snapshot: Snapshot,
 }
 
 /// The file that checkpoints of a run go to.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(in crate::cli::play) struct Target {
     file: PathBuf,
     /// What its document says, but for game and time.
     document: Document,
 }
 
 impl Target {
-    pub(super) fn new(file: &Path, series: &game::Series, ranks: u32) -> Self {
+    pub(in crate::cli::play) fn new(file: &Path, series: &game::Series, ranks: u32) -> Self {
         Target {
             file: file.to_owned(),
             document: Document {
@@ -178,7 +64,7 @@ impl Target {
     }
 
     /// Writes a checkpoint; returns when it is on the disk.
-    pub(super) fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
+    pub(in crate::cli::play) fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
         let document = Document {
             saved: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             game: snapshot.game,
@@ -198,79 +84,6 @@ impl Target {
     }
 }
 
-/// A thread that writes snapshots. Where one comes before the one before it was begun, that is left out.
-struct Background {
-    desk: Arc<(Mutex<Desk>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Desk {
-    next: Option<Snapshot>,
-    is_over: bool,
-}
-
-impl Background {
-    fn start(target: Target) -> io::Result<Self> {
-        let desk = Arc::<(Mutex<Desk>, Condvar)>::default();
-        let shared = Arc::clone(&desk);
-        let work = move || {
-            let mut has_failed = false;
-            while let Some(snapshot) = next(&shared) {
-                let outcome = target.write(&snapshot);
-                if let Err(why) = &outcome {
-                    // Once, until it goes well again.
-                    if !has_failed {
-                        eprintln!(
-                            "onesided: warning: {why}; what is there was written before, and the \
-                             game goes on"
-                        );
-                    }
-                }
-                has_failed = outcome.is_err();
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("checkpoints".into())
-            .spawn(work)?;
-        Ok(Background {
-            desk,
-            thread: Some(thread),
-        })
-    }
-
-    fn write(&self, snapshot: Snapshot) {
-        let (desk, bell) = &*self.desk;
-        lock(desk).next = Some(snapshot);
-        bell.notify_one();
-    }
-}
-
-/// Waits until the last snapshot is on the disk.
-impl Drop for Background {
-    fn drop(&mut self) {
-        let (desk, bell) = &*self.desk;
-        lock(desk).is_over = true;
-        bell.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it has no way to fail but a panic, which has ended the job
-        }
-    }
-}
-
-/// The next snapshot to be written; `None` when there will be no more.
-fn next((desk, bell): &(Mutex<Desk>, Condvar)) -> Option<Snapshot> {
-    let is_idle = |desk: &mut Desk| desk.next.is_none() && !desk.is_over;
-    let mut desk = bell
-        .wait_while(lock(desk), is_idle)
-        .unwrap_or_else(PoisonError::into_inner);
-    desk.next.take()
-}
-
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn words_of(snapshot: &Snapshot) -> Vec<u64> {
     let entries = snapshot.entries.iter();
     entries
@@ -278,7 +91,7 @@ fn words_of(snapshot: &Snapshot) -> Vec<u64> {
         .collect()
 }
 
-fn read(file: &Path) -> Result<Restart, String> {
+pub(super) fn read(file: &Path) -> Result<Restart, String> {
     let reader = Reader::open(file)?;
     let document: Document = reader.meta()?;
     let limits =
@@ -323,12 +136,12 @@ impl Restart {
     }
 
     /// Whether there is nothing left to play.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::cli::play) fn is_over(&self) -> bool {
         self.snapshot.game == self.document.games
     }
 
     /// Digits, games and seed, which are the checkpoint's.
-    pub(super) fn series(&self) -> (u32, u64, u64) {
+    pub(in crate::cli::play) fn series(&self) -> (u32, u64, u64) {
         let Document {
             digits,
             games,
@@ -339,7 +152,7 @@ impl Restart {
     }
 
     /// What was done before.
-    pub(super) fn resumed(&self) -> Resumed {
+    pub(in crate::cli::play) fn resumed(&self) -> Resumed {
         let scored = (1u32..).zip(&self.snapshot.entries);
         Resumed {
             n_played: self.snapshot.game,
@@ -350,7 +163,7 @@ impl Restart {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let document = serde_json::to_vec(&self.document).unwrap_or_default();
         let words = [self.snapshot.game, document.len() as u64];
         let words = words.into_iter().chain(words_of(&self.snapshot));
@@ -360,7 +173,7 @@ impl Restart {
     }
 
     /// `None` of no bytes.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let n_bytes = bytes.len().checked_sub(word(8)? as usize)?;
         let document = serde_json::from_slice(&bytes[n_bytes..]).ok()?;
@@ -375,15 +188,6 @@ impl Restart {
             },
         })
     }
-}
-
-/// The home rank's bytes, on all ranks. Collective.
-fn broadcast(world: &Comm<'_>, mut bytes: Vec<u8>) -> game::Result<Vec<u8>> {
-    let mut n_bytes = (bytes.len() as u64).to_le_bytes();
-    world.broadcast(HOME, &mut n_bytes)?;
-    bytes.resize(u64::from_le_bytes(n_bytes) as usize, 0);
-    world.broadcast(HOME, &mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! `--checkpoint FILE` and `--resume FILE`: what of a series of games survives the job.
+
+mod background;
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use onesided::game::{self, Saving, parse_duration};
+use onesided::rma::Comm;
+
+use super::args::GameArgs;
+use super::{HOME, recording};
+use background::Background;
+use file::read;
+pub(in crate::cli::play) use file::{Restart, Target};
+
+/// What `--checkpoint` and its companions say.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct CheckpointArgs {
+    /// Keep what is claimed in this file, so that --resume can go on with it
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Write it so often; at a signal too (SIGUSR1: and go on)
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_interval)]
+    checkpoint_every: Duration,
+    /// Go on with the games of this checkpoint, on any number of ranks; writes it further unless
+    /// --checkpoint names another file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("it is 0, and writing takes some time".into()),
+        interval => Ok(interval),
+    }
+}
+
+impl CheckpointArgs {
+    /// The file to write.
+    pub(in crate::cli::play) fn file(&self) -> Option<&Path> {
+        self.checkpoint.as_deref().or(self.resume.as_deref())
+    }
+
+    /// What to go on with, if anything. Collective; on all ranks the same, or the same failure.
+    pub(in crate::cli::play) fn restart(
+        &self,
+        world: &Comm<'_>,
+        game: &GameArgs,
+    ) -> game::Result<Result<Option<Restart>, String>> {
+        let own = match world.rank() {
+            HOME => self
+                .look(game)
+                .map(|restart| restart.map(|restart| restart.to_bytes())),
+            _ => Ok(None),
+        };
+        let (bytes, failure) = match own {
+            Ok(bytes) => (bytes, Ok(())),
+            Err(why) => (None, Err(why)),
+        };
+        if let Some(failure) = recording::first_failure(world, failure)? {
+            return Ok(Err(failure));
+        }
+        let bytes = broadcast(world, bytes.unwrap_or_default())?;
+        Ok(Ok(Restart::from_bytes(&bytes)))
+    }
+
+    /// On the home rank: that the file to be written is not one to be gone on with, and what to go on with.
+    fn look(&self, game: &GameArgs) -> Result<Option<Restart>, String> {
+        let Some(from) = &self.resume else {
+            return match self.file().filter(|file| file.exists()) {
+                Some(file) => Err(format!(
+                    "{file} is there already: go on with it by --resume {file}, or remove it",
+                    file = file.display()
+                )),
+                None => Ok(None),
+            };
+        };
+        let other = self
+            .checkpoint
+            .as_ref()
+            .filter(|file| *file != from && file.exists());
+        if let Some(file) = other {
+            return Err(format!(
+                "{} is there already, and is not the checkpoint to go on with: remove it, or name \
+                 another file for --checkpoint",
+                file.display()
+            ));
+        }
+        let restart =
+            read(from).map_err(|why| format!("cannot resume from {}: {why}", from.display()))?;
+        let (digits, games, seed) = restart.series();
+        let differs = [
+            ("digits", game.digits.map(u64::from), u64::from(digits)),
+            ("games", game.games, games),
+            ("seed", game.seed, seed),
+        ];
+        let differing = differs
+            .iter()
+            .find(|(_, asked, is)| asked.is_some_and(|asked| asked != *is));
+        match differing {
+            Some((name, Some(asked), is)) => Err(format!(
+                "{} has --{name} {is}, and --{name} {asked} was asked for: leave that out",
+                from.display()
+            )),
+            _ => Ok(Some(restart)),
+        }
+    }
+
+    /// Where the home rank's snapshots go: to a thread that writes them, so that nobody waits for the disk.
+    pub(in crate::cli::play) fn saving(&self, target: Target) -> game::Result<Saving<'static>> {
+        let background = Background::start(target)?;
+        Ok(Saving {
+            every: self.checkpoint_every,
+            write: Box::new(move |snapshot| background.write(snapshot.clone())),
+        })
+    }
+}
+
+/// The home rank's bytes, on all ranks. Collective.
+fn broadcast(world: &Comm<'_>, mut bytes: Vec<u8>) -> game::Result<Vec<u8>> {
+    let mut n_bytes = (bytes.len() as u64).to_le_bytes();
+    world.broadcast(HOME, &mut n_bytes)?;
+    bytes.resize(u64::from_le_bytes(n_bytes) as usize, 0);
+    world.broadcast(HOME, &mut bytes)?;
+    Ok(bytes)
+}
