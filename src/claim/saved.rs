@@ -128,10 +128,7 @@ pub(super) fn restore(
         let read = read(path, n_items, put, &mut failure);
         told = serde_json::to_vec(&read).unwrap_or_default();
     }
-    let mut n_bytes = (told.len() as u64).to_le_bytes();
-    comm.broadcast(reading, &mut n_bytes)?;
-    told.resize(u64::from_le_bytes(n_bytes) as usize, 0);
-    comm.broadcast(reading, &mut told)?;
+    let told = comm.broadcast_all_of(reading, told)?;
     if let Some(error) = failure {
         return Err(error);
     }

@@ -100,11 +100,7 @@ impl Failure {
 
     /// The same, and the exit code as a number.
     fn report_once(&self) -> u8 {
-        if !is_first_of_job() {
-            return 0;
-        }
-        eprintln!("{self}");
-        self.exit_code()
+        once_per_job(self.exit_code(), || eprintln!("{self}"))
     }
 }
 
@@ -122,11 +118,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli.command,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return once_per_job(code, || {
+            return ExitCode::from(once_per_job(code, || {
                 // Help goes to stdout, an error to stderr; where neither can be written, nothing
                 // can be said.
                 let _ = error.print();
-            });
+            }));
         }
     };
     let outcome = match command {
@@ -170,12 +166,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Says something, and gives the exit code, in the first process of the job alone. The others end
 /// with 0: a launcher that sees another rank fail first may kill rank 0 before it has spoken.
-fn once_per_job(code: u8, say: impl FnOnce()) -> ExitCode {
+fn once_per_job(code: u8, say: impl FnOnce()) -> u8 {
     if !is_first_of_job() {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     say();
-    ExitCode::from(code)
+    code
 }
 
 /// Whether the launcher calls this process rank 0, or there is no launcher.

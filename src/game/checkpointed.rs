@@ -22,6 +22,16 @@ pub struct Snapshot {
     pub entries: Vec<Option<Entry>>,
 }
 
+impl Snapshot {
+    /// When `n_played` games are over, and no digit of the next is scored.
+    pub fn between(n_played: u64, n_digits: usize) -> Self {
+        Snapshot {
+            game: n_played,
+            entries: vec![None; n_digits],
+        }
+    }
+}
+
 /// Where the home rank's snapshots go, and how often.
 pub struct Saving<'a> {
     /// At most so long after the one before.
@@ -42,7 +52,6 @@ pub struct Checkpointed<'a, R, M> {
     /// On the home rank.
     saving: Option<Saving<'a>>,
     saved: Instant,
-    game: Option<u64>,
 }
 
 impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
@@ -60,7 +69,6 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
             ledgers: InTurn::on(comm, home, ledgers),
             saving,
             saved: Instant::now(),
-            game: None,
         }
     }
 
@@ -109,7 +117,7 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
             Entering::First => Ok(true),
             Entering::TakenOver => Ok(false),
             Entering::Second => Err(Error::DoesNotAddUp {
-                game: self.game.unwrap_or(0),
+                game: self.ledgers.game().unwrap_or(0),
                 what: format!("digit {digit} was won, and had been scored before"),
             }),
         }
@@ -155,7 +163,6 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
         self.inner.begin_game(game)?;
         self.settle()?;
         self.ledgers.begin(game);
-        self.game = Some(game);
         self.save_if_due()
     }
 
@@ -183,7 +190,7 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
     }
 
     fn save(&mut self) -> Result<()> {
-        let Some(game) = self.game.filter(|_| self.saving.is_some()) else {
+        let Some(game) = self.ledgers.game().filter(|_| self.saving.is_some()) else {
             return Ok(());
         };
         let entries = self.ledgers.now().entries()?;
@@ -193,10 +200,7 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
 
     fn save_between(&mut self, n_played: u64) {
         let n_digits = self.ledgers.both()[0].n_items();
-        self.write(&Snapshot {
-            game: n_played,
-            entries: vec![None; n_digits],
-        });
+        self.write(&Snapshot::between(n_played, n_digits));
     }
 
     fn draw(&mut self, guesser: &mut Guesser) -> Result<u32> {
@@ -236,7 +240,6 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
         let accounts = self.inner.take_accounts()?;
         self.settle()?;
         let ledgers = self.ledgers.take_accounts();
-        self.game = None;
         let both = accounts.into_iter().zip(ledgers);
         Ok(both
             .map(|(account, ledger)| Account {

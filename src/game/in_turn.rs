@@ -55,6 +55,11 @@ impl<T> InTurn<T> {
         (self.game.unwrap_or(0) % 2) as usize
     }
 
+    /// The game being played, or the last one, until it is accounted for.
+    pub(super) fn game(&self) -> Option<u64> {
+        self.game
+    }
+
     /// That of game `game`, which is not begun.
     pub(super) fn of_mut(&mut self, game: u64) -> &mut T {
         &mut self.both[(game % 2) as usize]

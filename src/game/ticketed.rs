@@ -20,10 +20,9 @@ pub struct Ticketed<'mpi, M> {
     tickets: InTurn<Tickets<'mpi, M>>,
     order: Permutation,
     seed: u64,
-    /// A game, and the digits that were claimed before it began, in ascending order.
+    /// The first game, while it is being played or before, and the digits that were claimed before it began,
+    /// in ascending order.
     restored: Option<(u64, Vec<u32>)>,
-    /// Whether that game is being played.
-    skips: bool,
 }
 
 impl<'mpi, M: Memory> Ticketed<'mpi, M> {
@@ -36,7 +35,6 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
             order,
             seed,
             restored: None,
-            skips: false,
         }
     }
 
@@ -81,8 +79,7 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
     }
 
     fn begin_game(&mut self, game: u64) -> Result<()> {
-        self.skips =
-            matches!(&self.restored, Some((of, digits)) if *of == game && !digits.is_empty());
+        self.restored.take_if(|(first, _)| *first != game);
         self.settle()?;
         self.tickets.begin(game);
         // The golden ratio, in 64 bits, keeps the keys of games apart from those of other seeds.
@@ -110,13 +107,13 @@ impl<M: Memory> Referee for Ticketed<'_, M> {
     /// Won by the draw, which nobody else made.
     #[inline]
     fn submit(&mut self, digit: u32) -> Result<Verdict> {
-        let was_claimed = |digit: u32| {
-            let restored = self.restored.as_ref();
-            restored.is_some_and(|(_, digits)| digits.binary_search(&digit).is_ok())
+        let was_claimed = |digit: u32| match &self.restored {
+            None => false,
+            Some((_, digits)) => digits.binary_search(&digit).is_ok(),
         };
         Ok(match digit {
             0 => Verdict::Lost,
-            digit if self.skips && was_claimed(digit) => Verdict::Lost,
+            digit if was_claimed(digit) => Verdict::Lost,
             _ => Verdict::Won,
         })
     }

@@ -139,14 +139,33 @@ impl<H: Homes> Window<'_, H> {
         region: Region<Bits>,
         operations: &mut [OrOperation],
     ) -> Result<()> {
-        for batch in operations.chunks_mut(super::PIPELINE_DEPTH) {
-            for (slot, operation) in batch.iter().enumerate() {
-                let place = self.locate(&region, operation.index);
-                self.start_fetch_and_op(slot, place, operation.bits, self.handles().or)?;
+        self.pipelined(
+            operations,
+            self.handles().or,
+            |_, operation| (self.locate(&region, operation.index), operation.bits),
+            |operation, found| operation.bits = found,
+        )
+    }
+
+    /// A fetch-and-op for each of `slots`, on the place and with the operand that `start` gives of it and its
+    /// index; `land` is given what was found there.
+    #[inline(always)]
+    fn pipelined<T>(
+        &self,
+        slots: &mut [T],
+        op: ffi::MPI_Op,
+        start: impl Fn(usize, &T) -> ((Rank, usize), u64),
+        land: impl Fn(&mut T, u64),
+    ) -> Result<()> {
+        const DEPTH: usize = super::PIPELINE_DEPTH;
+        for (batch, first) in slots.chunks_mut(DEPTH).zip((0..).step_by(DEPTH)) {
+            for (slot, item) in batch.iter().enumerate() {
+                let (place, operand) = start(first + slot, item);
+                self.start_fetch_and_op(slot, place, operand, op)?;
             }
             self.flush_homes()?; // MPI semantics: all results have landed
-            for (slot, operation) in batch.iter_mut().enumerate() {
-                operation.bits = self.fetched(slot);
+            for (slot, item) in batch.iter_mut().enumerate() {
+                land(item, self.fetched(slot));
             }
         }
         Ok(())
@@ -159,18 +178,12 @@ impl<H: Homes> Window<'_, H> {
     /// What MPI returns.
     pub fn counters_now(&self, region: Region<Counter>) -> Result<Vec<u64>> {
         let mut words = vec![0; region.n_words()];
-        for (batch, first) in
-            (words.chunks_mut(super::PIPELINE_DEPTH)).zip((0..).step_by(super::PIPELINE_DEPTH))
-        {
-            for slot in 0..batch.len() {
-                let place = self.locate(&region, first + slot);
-                self.start_fetch_and_op(slot, place, 0, self.handles().sum)?;
-            }
-            self.flush_homes()?; // MPI semantics: all results have landed
-            for (slot, word) in batch.iter_mut().enumerate() {
-                *word = self.fetched(slot);
-            }
-        }
+        self.pipelined(
+            &mut words,
+            self.handles().sum,
+            |index, _| (self.locate(&region, index), 0),
+            |word, found| *word = found,
+        )?;
         Ok(words)
     }
 

@@ -206,6 +206,21 @@ impl<'mpi> Comm<'mpi> {
         check("MPI_Bcast", code)
     }
 
+    /// [`broadcast`](Comm::broadcast) of a byte string whose length only `root` knows: what other ranks give is
+    /// overwritten. Collective.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Comm::broadcast).
+    pub fn broadcast_all_of(&self, root: Rank, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let mut n_bytes = (bytes.len() as u64).to_le_bytes();
+        self.broadcast(root, &mut n_bytes)?;
+        bytes.resize(u64::from_le_bytes(n_bytes) as usize, 0);
+        if !bytes.is_empty() {
+            self.broadcast(root, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// Gathers one byte string of any length from every rank at `root`: there `Some`, in the order of
     /// ranks, elsewhere `None`. Collective (`MPI_Gather` of the lengths, `MPI_Gatherv`).
     ///

@@ -118,14 +118,8 @@ fn first_of(comm: &Comm<'_>, own: Option<OnHost>) -> Result<Option<OnHost>> {
     }
     let own = own.as_ref().map(to_bytes).unwrap_or_default();
     let gathered = comm.gather(0, &own)?.unwrap_or_default();
-    let mut first = gathered
-        .into_iter()
-        .find(|bytes| !bytes.is_empty())
-        .unwrap_or_default();
-    let mut len = (first.len() as u64).to_le_bytes();
-    comm.broadcast(0, &mut len)?;
-    first.resize(u64::from_le_bytes(len) as usize, 0);
-    comm.broadcast(0, &mut first)?;
+    let first = gathered.into_iter().find(|bytes| !bytes.is_empty());
+    let first = comm.broadcast_all_of(0, first.unwrap_or_default())?;
     Ok(Some(from_bytes(&first)))
 }
 

@@ -8,6 +8,8 @@ mod experiment;
 mod hangs;
 mod interrupted;
 mod killed;
+#[path = "../support/ledger.rs"]
+mod ledger;
 mod limits;
 mod play;
 #[path = "../support/processes.rs"]

@@ -121,10 +121,7 @@ fn assert_right(folder: &Folder, ended: &Ended, gone: &[u32], context: &str) {
     }
     let order = findings(&folder.path("first")).order;
     assert_eq!(order.map_or(0, |order| order.n_violations), 0, "{context}");
-    assert!(
-        folder.entries().is_empty(),
-        "the checkpoint is of a game that is over: {context}"
-    );
+    assert!(folder.is_over(), "{context}");
 }
 
 /// Where survivors wait for ever in operations of their own, they say so.

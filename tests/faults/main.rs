@@ -5,6 +5,8 @@
 //! ranks must claim exactly what the checkpoint lacks. In CI some runs; `just faults 200` is the campaign, and
 //! prints the README's table.
 
+#[path = "../support/ledger.rs"]
+mod ledger;
 #[path = "../support/processes.rs"]
 mod processes;
 #[path = "../support/mod.rs"]
@@ -15,8 +17,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onesided::checkpoint::Reader;
-use onesided::claim::Entry;
 use onesided::trace::{Kind, Outcome, RUN_FILE, Trace};
 use processes::{kill, processes_of};
 use support::{Job, scratch, signal};
@@ -216,7 +216,9 @@ fn one(fault: Fault, at: Duration, args: &str, n_ranks: u32, row: &mut Row, cont
         row.without += 1;
         return;
     }
-    let (is_over, before) = entries(&file).unwrap_or_else(|why| panic!("{context}: {why}"));
+    let kept = ledger::read(&file).unwrap_or_else(|why| panic!("{context}: {why}"));
+    assert_eq!(kept.n_digits, u64::from(DIGITS), "{context}");
+    let (is_over, before) = (kept.is_over, kept.entries);
     for (digit, entry) in &before {
         let true_to_it = !entry.earlier && won.get(digit) == Some(&entry.rank.unsigned_abs());
         assert!(
@@ -239,7 +241,9 @@ fn one(fault: Fault, at: Duration, args: &str, n_ranks: u32, row: &mut Row, cont
     row.anew += anew;
     row.most_anew = row.most_anew.max(anew);
     row.exact += 1;
-    let (_, left) = entries(&file).unwrap_or_else(|why| panic!("{context}: resumed: {why}"));
+    let left = ledger::read(&file)
+        .unwrap_or_else(|why| panic!("{context}: resumed: {why}"))
+        .entries;
     // One that had it all is left as it was.
     assert!(
         left.is_empty() || before.len() == DIGITS as usize,
@@ -287,21 +291,6 @@ fn winners(folder: &Path) -> BTreeMap<u32, u32> {
         }
     }
     winners
-}
-
-/// Whether a checkpoint says that all is played, and who has scored what by it.
-fn entries(file: &Path) -> Result<(bool, BTreeMap<u32, Entry>), String> {
-    let reader = Reader::open(file)?;
-    let document: serde_json::Value = reader.meta()?;
-    let mut entries = BTreeMap::new();
-    reader.for_each_piece(|first, words| {
-        let words = (first as u32 + 1..)
-            .zip(words)
-            .filter(|&(_, &word)| word != 0);
-        entries
-            .extend(words.map(|(digit, &word)| (digit, Entry::from_word(word).expect("an entry"))));
-    })?;
-    Ok((document["game"] == document["games"], entries))
 }
 
 fn table(rows: &BTreeMap<&str, Row>, n_runs: u64) -> String {

@@ -119,6 +119,14 @@ impl Session<'_, '_> {
         }
     }
 
+    /// How to go on with games that have come to no end.
+    pub(super) fn how_to_go_on(&self) -> String {
+        match self.args.checkpoint_file() {
+            Some(file) => format!("--resume {} goes on with it", file.display()),
+            None => "with --checkpoint FILE it could be gone on with".into(),
+        }
+    }
+
     /// That a signal has ended the games, and how to go on.
     pub(super) fn cut_in_words(&self, cut: CutShort) -> String {
         let CutShort {
@@ -126,20 +134,22 @@ impl Session<'_, '_> {
             game,
             n_claimed,
         } = cut;
-        let go_on = match self.args.checkpoint_file() {
-            Some(file) => format!("--resume {} goes on with it", file.display()),
-            None => "with --checkpoint FILE it could be gone on with".into(),
-        };
         format!(
-            "ended by {}, after {game} whole games of {} and {n_claimed} of {} digits of the next; {go_on}",
+            "ended by {}, after {game} whole games of {} and {n_claimed} of {} digits of the next; {}",
             interrupt::name(signal),
             self.series.n_games,
             self.series.n_digits,
+            self.how_to_go_on(),
         )
     }
 
     /// The summary, on rank 0.
-    pub(super) fn summarise(&self, results: Results, hosts: &[Vec<u8>]) -> RunSummary {
+    pub(super) fn summarise(
+        &self,
+        results: Results,
+        hosts: &[Vec<u8>],
+        progress: Option<ProgressInfo>,
+    ) -> RunSummary {
         let (version, claim_with) = self.version();
         let series = &self.series;
         let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
@@ -179,7 +189,7 @@ impl Session<'_, '_> {
             seed: series.seed,
             think: self.game().think_in_words(),
             mpi_library: self.library.to_string(),
-            progress: None,
+            progress,
             wall_s: seconds(results.wall_ns),
             time_to_complete_s: seconds(results.to_complete_ns),
             game_s: results.games.times().map(Into::into),

@@ -327,7 +327,6 @@ pub(super) fn first_failure(
     outcome: Result<(), String>,
 ) -> game::Result<Option<String>> {
     let message = outcome.err();
-    let mut message_len = 0u64;
     let mut first = String::new();
     if let Some(messages) = world.gather(HOME, message.unwrap_or_default().as_bytes())? {
         let failed = (0..)
@@ -339,17 +338,9 @@ pub(super) fn first_failure(
                 _ => format!("rank {rank}: {}", String::from_utf8_lossy(message)),
             };
         }
-        message_len = first.len() as u64;
     }
-    let mut bytes = message_len.to_le_bytes();
-    world.broadcast(HOME, &mut bytes)?;
-    let mut text = first.into_bytes();
-    text.resize(u64::from_le_bytes(bytes) as usize, 0);
-    if text.is_empty() {
-        return Ok(None);
-    }
-    world.broadcast(HOME, &mut text)?;
-    Ok(Some(String::from_utf8_lossy(&text).into()))
+    let text = world.broadcast_all_of(HOME, first.into_bytes())?;
+    Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into()))
 }
 
 /// The wall clock's time, as `run.json` has it.

@@ -155,10 +155,7 @@ impl<'mpi> Session<'_, 'mpi> {
     ) -> game::Result<u8> {
         let series = &self.series;
         let n_ranks = self.world.size().unsigned_abs();
-        let nothing = || Snapshot {
-            game: 0,
-            entries: vec![None; series.n_digits as usize],
-        };
+        let nothing = || Snapshot::between(0, series.n_digits as usize);
         let snapshot =
             (self.restart.as_ref()).map_or_else(nothing, |restart| restart.snapshot.clone());
         let is_home = self.world.rank() == HOME;
@@ -276,12 +273,6 @@ impl<'mpi> Session<'_, 'mpi> {
             self.part(parting, tracing, hosts.as_deref(), progress);
         }
         let cut_short = results.as_ref().and_then(|results| results.cut_short);
-        let has_played = results.as_ref().is_none_or(|results| results.n_games > 0);
-        let summary = results.zip(hosts).map(|(results, hosts)| {
-            let mut summary = self.summarise(results, &hosts);
-            summary.progress = progress;
-            summary
-        });
         pulse::at(Place::Recording, 0);
         let trouble = match tracing {
             Some(tracing) => {
@@ -293,31 +284,41 @@ impl<'mpi> Session<'_, 'mpi> {
         if let Some(trouble) = trouble {
             eprintln!("onesided: warning: {trouble}");
         }
-        let Some(summary) = summary else {
-            last_resort::has_stopped();
-            return Ok(0);
+        let code = match results.zip(hosts) {
+            Some((results, hosts)) => self.print_results(results, &hosts, progress),
+            None => 0,
         };
-        let code = cut_short.map_or(0, |cut| last_resort::exit_code(cut.signal));
+        last_resort::has_stopped();
+        Ok(code)
+    }
+
+    /// Prints what rank 0 has to say of the games, and gives its exit code.
+    pub(super) fn print_results(
+        &self,
+        results: Results,
+        hosts: &[Vec<u8>],
+        progress: Option<ProgressInfo>,
+    ) -> u8 {
+        let cut_short = results.cut_short;
         if let Some(cut) = cut_short.filter(|_| !self.game().quiet) {
             eprintln!("onesided: {}", self.cut_in_words(cut));
         }
         let printed = match self.game() {
-            _ if !has_played => Ok(()),
+            _ if results.n_games == 0 => Ok(()), // there is nothing to sum up
             GameArgs {
                 format: Format::Json,
                 ..
-            } => print_json(&summary),
+            } => print_json(&self.summarise(results, hosts, progress)),
             GameArgs { quiet: true, .. } => Ok(()),
-            _ => print(&report::summary(&summary)),
+            _ => print(&report::summary(&self.summarise(results, hosts, progress))),
         };
-        last_resort::has_stopped();
-        Ok(printed.map_or_else(
-            |failure| {
+        match printed {
+            Ok(()) => cut_short.map_or(0, |cut| last_resort::exit_code(cut.signal)),
+            Err(failure) => {
                 eprintln!("{failure}");
                 failure.exit_code()
-            },
-            |()| code,
-        ))
+            }
+        }
     }
 
     fn start_recording(

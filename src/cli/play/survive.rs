@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use onesided::game::{Parting, Results};
+use onesided::game::Parting;
 use onesided::interrupt;
 use onesided::pulse::{self, Call, Place};
-use onesided::report;
 use onesided::rma;
 use onesided::trace::ProgressInfo;
 
-use super::super::{Failure, Format, print, print_json};
+use super::super::Failure;
 use super::recording::Tracing;
 use super::session::Session;
-use super::{GameArgs, HOME, last_resort, sentinel};
+use super::{HOME, last_resort, sentinel};
 
 /// The least that `--timeout` is with `--survive`, unless it is given: a rank that dies within an operation may
 /// leave others waiting in theirs for ever.
@@ -69,13 +68,10 @@ impl Session<'_, '_> {
                 0
             }
             Parting::HomeDied { is_first: true } => {
-                let go_on = match self.args.checkpoint_file() {
-                    Some(file) => format!("--resume {} goes on", file.display()),
-                    None => "with --checkpoint FILE it could be gone on with".into(),
-                };
                 let failure = Failure::Run(format!(
                     "rank {HOME} gives no sign of life, and its memory has the claims, so --survive cannot go \
-                     on without it; {go_on}"
+                     on without it; {}",
+                    self.how_to_go_on()
                 ));
                 eprintln!("{failure}");
                 sentinel::goodbye(false);
@@ -91,34 +87,5 @@ impl Session<'_, '_> {
         last_resort::has_stopped();
         sentinel::goodbye(true);
         rma::leave_alone(code.into())
-    }
-
-    fn print_results(
-        &self,
-        results: Results,
-        hosts: &[Vec<u8>],
-        progress: Option<ProgressInfo>,
-    ) -> u8 {
-        let cut_short = results.cut_short;
-        let mut summary = self.summarise(results, hosts);
-        summary.progress = progress;
-        if let Some(cut) = cut_short.filter(|_| !self.game().quiet) {
-            eprintln!("onesided: {}", self.cut_in_words(cut));
-        }
-        let printed = match self.game() {
-            GameArgs {
-                format: Format::Json,
-                ..
-            } => print_json(&summary),
-            GameArgs { quiet: true, .. } => Ok(()),
-            _ => print(&report::summary(&summary)),
-        };
-        match printed {
-            Ok(()) => cut_short.map_or(0, |cut| last_resort::exit_code(cut.signal)),
-            Err(failure) => {
-                eprintln!("{failure}");
-                failure.exit_code()
-            }
-        }
     }
 }

@@ -24,13 +24,10 @@ pub(super) fn share<T: Serialize + DeserializeOwned>(
     comm: &Comm<'_>,
     value: Option<T>,
 ) -> Result<T> {
-    let mut bytes = match &value {
+    let bytes = match &value {
         Some(value) => serde_json::to_vec(value).expect("plain values"),
         None => Vec::new(),
     };
-    let mut len = (bytes.len() as u64).to_le_bytes();
-    comm.broadcast(0, &mut len)?;
-    bytes.resize(u64::from_le_bytes(len) as usize, 0);
-    comm.broadcast(0, &mut bytes)?;
+    let bytes = comm.broadcast_all_of(0, bytes)?;
     Ok(serde_json::from_slice(&bytes).expect("written by rank 0"))
 }

@@ -62,7 +62,7 @@ impl CheckpointArgs {
         if let Some(failure) = recording::first_failure(world, failure)? {
             return Ok(Err(failure));
         }
-        let bytes = broadcast(world, bytes.unwrap_or_default())?;
+        let bytes = world.broadcast_all_of(HOME, bytes.unwrap_or_default())?;
         Ok(Ok(Restart::from_bytes(&bytes)))
     }
 
@@ -116,13 +116,4 @@ impl CheckpointArgs {
             write: Box::new(move |snapshot| background.write(snapshot.clone())),
         })
     }
-}
-
-/// The home rank's bytes, on all ranks. Collective.
-fn broadcast(world: &Comm<'_>, mut bytes: Vec<u8>) -> game::Result<Vec<u8>> {
-    let mut n_bytes = (bytes.len() as u64).to_le_bytes();
-    world.broadcast(HOME, &mut n_bytes)?;
-    bytes.resize(u64::from_le_bytes(n_bytes) as usize, 0);
-    world.broadcast(HOME, &mut bytes)?;
-    Ok(bytes)
 }
