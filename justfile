@@ -36,6 +36,8 @@ test *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     {{ environment }}
+    # Most tests wait for a job that sleeps; tests/support/turn.rs has how many jobs go at once.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
     runner=()
     if [ "$ONESIDED_MPI" = abi ]; then # what is built once runs with each library
         runner=(--config "target.'cfg(all())'.runner='$PWD/.ci/each-library'")

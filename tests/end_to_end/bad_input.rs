@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::support::all_at_once;
 use crate::{ONESIDED, onesided};
 
 /// Arguments, and what the message must name.
@@ -60,7 +61,7 @@ const BAD: &[(&str, &str)] = &[
 
 #[test]
 fn bad_arguments_get_one_message_and_exit_code_2_from_the_whole_job() {
-    for (args, expected) in BAD {
+    all_at_once(BAD, |&(args, expected)| {
         let ended = onesided(4, args).deadline(Duration::from_secs(20)).run();
         assert!(!ended.timed_out, "{args}: {ended:#?}");
         assert_eq!(ended.code, Some(2), "{args}: {ended:#?}");
@@ -71,7 +72,7 @@ fn bad_arguments_get_one_message_and_exit_code_2_from_the_whole_job() {
         );
         assert_eq!(ended.stdout, "", "{args}");
         assert!(!ended.stderr.contains("panicked"), "{args}: {ended:#?}");
-    }
+    });
 }
 
 fn alone(args: &str) -> Output {

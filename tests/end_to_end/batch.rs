@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::ONESIDED;
-use crate::support::{launcher, scratch, signal, turn};
+use crate::support::{Turn, launcher, scratch, signal};
 
 fn batch(out: &Path, args: &str) -> Command {
     let mut command = Command::new("timeout");
@@ -35,7 +35,7 @@ fn expect_success(output: &Output) {
 /// price of lockstep is near what theory says of so few rounds.
 #[test]
 fn a_small_batch_is_played_and_measured() {
-    let _turn = turn();
+    let _turn = Turn::alone();
     let folder = scratch();
     let out = folder.path().join("a batch");
     let args = "--ranks 2 --think exp:2ms --digits 20 --games 2 --repeat 3 --claim-with \
@@ -107,7 +107,7 @@ fn a_small_batch_is_played_and_measured() {
 /// asked to end, killed, or its job takes too long.
 #[test]
 fn no_rank_outlives_its_batch() {
-    let _turn = turn();
+    let _turn = Turn::alone();
     let folder = scratch();
     let out = folder.path().join("out");
     // A think time of a minute: no run ends by itself.
@@ -174,7 +174,7 @@ fn command_lines() -> impl Iterator<Item = (u32, String)> {
 /// A run whose ranks wait too long is ended by them, and the journal has what they said.
 #[test]
 fn the_journal_has_what_a_hanging_run_waited_in() {
-    let _turn = turn();
+    let _turn = Turn::alone();
     let folder = scratch();
     let out = folder.path().join("out");
     // Rank 1 thinks for a minute, and rank 0 waits for it.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::scratch;
+use crate::support::{all_at_once, scratch};
 use crate::{ONESIDED, onesided};
 
 /// Functions that neither communicate nor wait, and are not counted.
@@ -148,7 +148,7 @@ fn nothing_that_the_program_calls_goes_uncounted() {
 /// summary says.
 #[test]
 fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
-    for (options, digits) in [
+    let cases = [
         ("", 9),
         ("", 150),
         ("--claim-with compare-and-swap", 9),
@@ -157,7 +157,8 @@ fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
         ("--skip-known", 150),
         ("--guess unclaimed", 150),
         ("--guess ticket", 150),
-    ] {
+    ];
+    all_at_once(cases, |(options, digits)| {
         let args = format!("rma {options} --digits {digits} --games 5 --think uniform:0s..1ms");
         let (document, counts) = play(4, &args);
         for (rank, counts) in counts.iter().enumerate() {
@@ -190,7 +191,7 @@ fn a_one_sided_game_calls_atomics_and_flushes_and_nothing_else() {
                 "the allreduces that games begin with are seen elsewhere"
             );
         }
-    }
+    });
 }
 
 /// Scores are entered by atomics, and read on the home rank by atomics: still no collective.

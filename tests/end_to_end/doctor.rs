@@ -14,7 +14,7 @@ use crate::{ONESIDED, onesided, support};
 
 /// The doctor outside of a job. One at a time: what it measures is time.
 fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
-    let _turn = support::turn();
+    let _turn = support::Turn::alone();
     Command::new(ONESIDED)
         .arg("doctor")
         .args(args)

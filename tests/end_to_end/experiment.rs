@@ -46,6 +46,7 @@ fn the_posts_experiment_says_who_was_waited_for() {
         .args(
             ["collective", "rma"].map(|version| folder.path().join(version).display().to_string()),
         )
+        .alone()
         .run()
         .expect_success();
     let verdict = ended.stdout.lines().next().unwrap();
@@ -119,7 +120,7 @@ fn a_clock_of_another_host_is_measured_and_waits_carry_its_error() {
     let job = job
         .args(args.split_whitespace())
         .args([folder.path().display().to_string()]);
-    job.run().expect_success();
+    job.alone().run().expect_success();
 
     let trace = Trace::open(folder.path()).unwrap();
     assert_eq!(trace.run.clocks.of_rank, [0, 1, 0, 2], "{:#?}", trace.run);
@@ -147,6 +148,7 @@ fn a_clock_of_another_host_is_measured_and_waits_carry_its_error() {
     );
     let shown = onesided(1, "compare")
         .args([folder.path().display().to_string()])
+        .alone()
         .run()
         .expect_success();
     assert!(

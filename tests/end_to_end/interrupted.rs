@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::processes::{kill, processes_of};
-use crate::support::{Ended, Job, scratch, signal};
+use crate::support::{Ended, Job, all_at_once, scratch, signal};
 use crate::{ONESIDED, onesided};
 
 /// Every way to claim that checkpoints go with.
@@ -163,75 +163,72 @@ fn launcher_of(processes: &[(u32, Option<u32>)]) -> u32 {
 /// What a batch system does (all ranks get it), and what a person does (the launcher gets it).
 #[test]
 fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
-    for (index, method) in METHODS.iter().enumerate() {
-        // What the launcher makes of it does not depend on how digits are claimed.
-        for &to_launcher in if index == 0 {
-            &[false, true][..]
+    // What the launcher makes of it does not depend on how digits are claimed.
+    let cases = (METHODS.iter().enumerate())
+        .map(|(index, method)| (index, method, false))
+        .chain([(0, &METHODS[0], true)]);
+    all_at_once(cases, |(index, method, to_launcher)| {
+        let folder = Folder::new();
+        let args = long(method);
+        let name = ["TERM", "INT"][index % 2];
+        let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
+        let ended = folder.act_on(job, 20, |processes| match to_launcher {
+            true => signal(name, launcher_of(processes)),
+            false => (processes.iter().filter(|(_, rank)| rank.is_some()))
+                .for_each(|&(process, _)| signal(name, process)),
+        });
+        let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
+        assert!(
+            !ended.timed_out && ended.took < Duration::from_secs(60),
+            "{context}"
+        );
+        if to_launcher {
+            assert_ne!(ended.code, Some(0), "{context}");
         } else {
-            &[false]
-        } {
-            let folder = Folder::new();
-            let args = long(method);
-            let name = ["TERM", "INT"][index % 2];
-            let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
-            let ended = folder.act_on(job, 20, |processes| match to_launcher {
-                true => signal(name, launcher_of(processes)),
-                false => (processes.iter().filter(|(_, rank)| rank.is_some()))
-                    .for_each(|&(process, _)| signal(name, process)),
-            });
-            let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
+            let signal = [15, 2][index % 2];
+            assert_eq!(ended.code, Some(128 + signal), "{context}");
+        }
+        // A launcher that ends gives no time to print, at times; that it was told is enough.
+        let summary: Option<Value> = ended.stdout.find('{').and_then(|at| {
+            let until = ended.stdout.rfind('}')?;
+            serde_json::from_str(&ended.stdout[at..=until]).ok()
+        });
+        assert!(summary.is_some() || to_launcher, "{context}");
+        let won = wins(&folder.path("first"));
+        let entries = folder.entries();
+        assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
+        if let Some(summary) = summary {
+            let said = ended.stderr.matches("onesided: ended by SIG").count();
+            assert!(said == 1 || to_launcher && said == 0, "{context}");
+            // Launchers make SIGTERM of SIGINT.
+            let by = summary["cut_short"]["signal"].as_str().expect("a name");
             assert!(
-                !ended.timed_out && ended.took < Duration::from_secs(60),
+                by == format!("SIG{name}") || to_launcher && by == "SIGTERM",
                 "{context}"
             );
-            if to_launcher {
-                assert_ne!(ended.code, Some(0), "{context}");
-            } else {
-                let signal = [15, 2][index % 2];
-                assert_eq!(ended.code, Some(128 + signal), "{context}");
+            assert_eq!(
+                summary["cut_short"]["digits_claimed"],
+                won.len(),
+                "{context}"
+            );
+            assert_eq!(summary["points_total"], won.len(), "{context}");
+            let trace = Trace::open(&folder.path("first")).unwrap();
+            for rank in 0..3 {
+                let mut records = trace.records(rank);
+                records.by_ref().for_each(drop);
+                assert_eq!(records.end(), Some(&End::Closed), "{context}");
             }
-            // A launcher that ends gives no time to print, at times; that it was told is enough.
-            let summary: Option<Value> = ended.stdout.find('{').and_then(|at| {
-                let until = ended.stdout.rfind('}')?;
-                serde_json::from_str(&ended.stdout[at..=until]).ok()
-            });
-            assert!(summary.is_some() || to_launcher, "{context}");
-            let won = wins(&folder.path("first"));
-            let entries = folder.entries();
-            assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
-            if let Some(summary) = summary {
-                let said = ended.stderr.matches("onesided: ended by SIG").count();
-                assert!(said == 1 || to_launcher && said == 0, "{context}");
-                // Launchers make SIGTERM of SIGINT.
-                let by = summary["cut_short"]["signal"].as_str().expect("a name");
-                assert!(
-                    by == format!("SIG{name}") || to_launcher && by == "SIGTERM",
-                    "{context}"
-                );
-                assert_eq!(
-                    summary["cut_short"]["digits_claimed"],
-                    won.len(),
-                    "{context}"
-                );
-                assert_eq!(summary["points_total"], won.len(), "{context}");
-                let trace = Trace::open(&folder.path("first")).unwrap();
-                for rank in 0..3 {
-                    let mut records = trace.records(rank);
-                    records.by_ref().for_each(drop);
-                    assert_eq!(records.end(), Some(&End::Closed), "{context}");
-                }
-                assert_eq!(trace.run.interrupted.as_deref(), Some(by));
-                let mut digits = won.clone();
-                digits.sort_unstable();
-                assert!(entries.keys().copied().eq(digits), "{context}");
-            }
-            // What the checkpoint has was won, by whom it says.
-            for (digit, entry) in &entries {
-                assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
-            }
-            folder.goes_on([1, 2, 5][index % 3], method);
+            assert_eq!(trace.run.interrupted.as_deref(), Some(by));
+            let mut digits = won.clone();
+            digits.sort_unstable();
+            assert!(entries.keys().copied().eq(digits), "{context}");
         }
-    }
+        // What the checkpoint has was won, by whom it says.
+        for (digit, entry) in &entries {
+            assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
+        }
+        folder.goes_on([1, 2, 5][index % 3], method);
+    });
 }
 
 /// What the ranks won after the last checkpoint is claimed anew; what it has is not.

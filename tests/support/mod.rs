@@ -5,9 +5,14 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+mod turn;
+
+#[allow(unused_imports, reason = "each test program uses its own part")]
+pub use turn::{Turn, all_at_once};
 
 /// A job of a launcher.
 #[derive(Debug, Clone)]
@@ -28,6 +33,8 @@ pub struct Job {
     keeper: Option<u32>,
     /// Whether the job, having printed this much, has done all but to end.
     said_all: Option<fn(&str) -> bool>,
+    /// Whether no other job may run beside it.
+    alone: bool,
 }
 
 /// How long a job may take to end when it has said all.
@@ -64,12 +71,6 @@ fn ranks_under() -> Vec<String> {
     shlex::split(&words).expect("ONESIDED_RANKS_UNDER is a command")
 }
 
-/// To be held while a job runs: more at once would only wait for each other's cores.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Job {
     /// `n_ranks` ranks of `program`, killed after a minute.
     pub fn new(n_ranks: u32, program: impl AsRef<Path>) -> Self {
@@ -86,7 +87,14 @@ impl Job {
             deadline: Duration::from_secs(60),
             keeper: None,
             said_all: None,
+            alone: false,
         }
+    }
+
+    /// Lets no other job run beside it: for what measures time.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
     }
 
     /// Adds arguments of the program.
@@ -187,9 +195,13 @@ impl Job {
         self
     }
 
-    /// Runs the job to its end. One job at a time.
+    /// Runs the job to its end, when it has its turn.
     pub fn run(mut self) -> Ended {
-        let _turn = turn();
+        // Several hosts are one machine's, and one set of them.
+        let _turn = match self.alone || self.keeper.is_some() {
+            true => Turn::alone(),
+            false => Turn::of(self.n_ranks),
+        };
         let start = Instant::now();
         let under = ranks_under();
         if !under.is_empty() {

@@ -18,8 +18,9 @@ pub(super) fn exit_code(signal: i32) -> u8 {
 
 /// How long ranks may take to stop together: less than their launcher lets them live. Open MPI 5 kills a
 /// quarter of a second after its SIGTERM, Open MPI 4 a second after, the others not within 15 s.
-fn patience(library: &Library) -> Duration {
+fn patience(library: &Library, launch: Option<&Launch>) -> Duration {
     Duration::from_millis(match (library.family, library.version[0]) {
+        _ if launch.is_none() => 3000,
         (Family::OpenMpi, 5..) => 180,
         (Family::OpenMpi, _) => 800,
         _ => 3000,
@@ -37,7 +38,8 @@ pub(super) fn has_stopped() {
 /// From now on ends this process when it was asked to end and is still there a while later, whatever MPI
 /// does: with its trace closed, and a word from rank 0. Calls no MPI.
 pub(super) fn wait(library: &Library, layer: Option<RecordLayer>, checkpoint: Option<&Path>) {
-    let patience = patience(library);
+    let launch = Launch::from_environment();
+    let patience = patience(library, launch.as_ref());
     let checkpoint = checkpoint.map(Path::to_owned);
     let wait = move || {
         let Some(signal) = interrupt::wait_to_end() else {
@@ -48,7 +50,7 @@ pub(super) fn wait(library: &Library, layer: Option<RecordLayer>, checkpoint: Op
         if let Some(recorder) = layer.as_ref().and_then(RecordLayer::recorder) {
             let _ = recorder.close(); // what is recorded is there even so
         }
-        let rank = Launch::from_environment().map_or(0, |launch| launch.rank);
+        let rank = launch.as_ref().map_or(0, |launch| launch.rank);
         if rank == 0 && !HAS_STOPPED.load(Ordering::Relaxed) {
             let kept = match &checkpoint {
                 Some(file) => format!("; {} has what was claimed until then", file.display()),
