@@ -1,17 +1,20 @@
 //! A one-sided referee whose game goes on without ranks that died.
 
+mod results;
 mod silence;
+mod told;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use self::silence::Silence;
-use super::accounting::{CutShort, Played, Results};
+use self::told::SoFar;
+use super::accounting::Results;
 use super::checkpointed::{Checkpointed, Snapshot};
 use super::play::Tally;
 use super::referee::{Referee, Verdict};
-use super::{Error, Guesser, Result, ThinkBy};
-use crate::claim::{Account, Decision, Entry, Memory, Muster, N_NUMBERS};
+use super::{Guesser, Result, ThinkBy};
+use crate::claim::{Account, Decision, Memory, Muster};
 use crate::interrupt;
 use crate::pulse::{Call, within};
 use crate::rma::Rank;
@@ -67,15 +70,6 @@ pub struct Survivors<'a, R, M> {
     so_far: SoFar,
     signed: Instant,
     parting: Option<Parting>,
-}
-
-/// Numbers of a [`Tally`] before it is whole.
-#[derive(Debug, Clone, Copy, Default)]
-struct SoFar {
-    guesses: u64,
-    think_ns: u64,
-    operation_ns: u64,
-    last_win_ns: u64,
 }
 
 impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
@@ -232,74 +226,6 @@ impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
         }
     }
 
-    /// On the home rank, when all others have left the game `game` or died: takes over what dead ranks have left
-    /// undone, and adds everything up.
-    fn results(&mut self, game: u64, tally: &Tally) -> Result<Results> {
-        let home = self.muster.home();
-        let worthless = |what| Error::DoesNotAddUp { game, what };
-        let mut claimed_anew = Vec::new();
-        if !tally.left_early {
-            // This rank knows that all is claimed: who has not entered it is dead.
-            let entries = self.game.ledger().entries()?;
-            let missing = (0..).zip(&entries).filter(|(_, entry)| entry.is_none());
-            for (item, _) in missing {
-                if self.game.ledger().take_over(item)? {
-                    claimed_anew.push(item as u32 + 1);
-                }
-            }
-        }
-        let last_ns = nanoseconds(self.begun);
-        let entries = self.game.ledger().entries()?;
-        let numbers = self.muster.numbers()?.into_iter();
-        let mut tallies: Vec<Tally> = numbers.map(tally_of).collect();
-        if !claimed_anew.is_empty() {
-            let of_home = &mut tallies[home as usize];
-            of_home.operations += claimed_anew.len() as u64;
-            (of_home.last_win_ns, of_home.play_ns) = (last_ns, last_ns);
-        }
-        let mut claimed_before = Vec::new();
-        for (digit, entry) in (1u32..).zip(&entries) {
-            match entry {
-                None => {}
-                Some(Entry { earlier: true, .. }) => claimed_before.push(digit),
-                Some(Entry { rank, .. }) => match tallies.get_mut(*rank as usize) {
-                    Some(tally) => tally.won.push(digit),
-                    None => {
-                        let what = format!("digit {digit} is rank {rank}'s, which there is not");
-                        return Err(worthless(what));
-                    }
-                },
-            }
-        }
-        let is_entered = |digit: &&u32| tallies[home as usize].won.binary_search(digit).is_ok();
-        if let Some(digit) = tally.won.iter().find(|digit| !is_entered(digit)) {
-            let what = format!("rank {home} has scored digit {digit}, and its ledger has not");
-            return Err(worthless(what));
-        }
-        let account = Account {
-            claimed: entries.iter().map(Option::is_some).collect(),
-            owners: None,
-        };
-        let played = Played {
-            n_digits: entries.len() as u32,
-            account: Some(&account),
-            claimed_before: &claimed_before,
-            may_be_cut: tally.left_early,
-        };
-        let mut results = Results::default();
-        let n_claimed = results.add(&played, &tallies).map_err(worthless)?;
-        results.cut_short = interrupt::to_end()
-            .filter(|_| n_claimed < played.n_digits)
-            .map(|signal| CutShort {
-                signal,
-                game,
-                n_claimed,
-            });
-        results.dead = self.dead.iter().map(|&rank| rank.unsigned_abs()).collect();
-        results.claimed_anew = claimed_anew;
-        Ok(results)
-    }
-
     /// On the home rank: lets the others go, and sees them off.
     fn dismiss(&mut self) -> Result<()> {
         self.muster.decide(Decision::Apart)?;
@@ -314,50 +240,6 @@ impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
             std::thread::sleep(LOOK_EVERY);
         }
         Ok(())
-    }
-}
-
-impl SoFar {
-    fn of(tally: &Tally) -> Self {
-        SoFar {
-            guesses: tally.guesses,
-            think_ns: tally.think_ns,
-            operation_ns: tally.operation_ns,
-            last_win_ns: tally.last_win_ns,
-        }
-    }
-
-    /// What is told on the muster.
-    fn numbers(self, operations: u64, play_ns: u64) -> [u64; N_NUMBERS] {
-        [
-            self.guesses,
-            self.think_ns,
-            operations,
-            self.operation_ns,
-            play_ns,
-            self.last_win_ns,
-        ]
-    }
-}
-
-/// The numbers as they were told, and no digit.
-fn tally_of(numbers: [u64; N_NUMBERS]) -> Tally {
-    let [
-        guesses,
-        think_ns,
-        operations,
-        operation_ns,
-        play_ns,
-        last_win_ns,
-    ] = numbers;
-    Tally {
-        guesses,
-        think_ns,
-        operations,
-        operation_ns,
-        play_ns,
-        last_win_ns,
-        ..Tally::default()
     }
 }
 
