@@ -1,6 +1,6 @@
 //! A campaign of faults: jobs that are killed at random moments, and gone on with.
 //!
-//! Each run is a one-sided game with checkpoints. At a random moment from its start on something happens to it;
+//! Each run is a one-sided game with checkpoints. At a random moment of the game something happens to it;
 //! then its processes must be gone, its checkpoint whole and true, and a run that resumes on another number of
 //! ranks must claim exactly what the checkpoint lacks. In CI some runs; `just faults 200` is the campaign, and
 //! prints the README's table.
@@ -28,7 +28,7 @@ const RANKS: u32 = 4;
 
 const DIGITS: u32 = 240;
 
-/// One and a half seconds of a game.
+/// Some 1.2 seconds of a game.
 const GAME: &str = "--digits 240 --think exp:20ms --checkpoint-every 50ms --quiet";
 
 /// Ways to claim, in turn.
@@ -41,8 +41,38 @@ const METHODS: &[&str] = &[
     "--guess ticket",
 ];
 
-/// The moment comes so long after the start at most; some games are over by then.
-const LATEST: Duration = Duration::from_millis(2500);
+/// When something happens to a job.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// So long after the job was started: it may not have begun to play.
+    OfJob(Duration),
+    /// So long after all is open and the game begins; now and then it is over by then.
+    OfGame(Duration),
+}
+
+impl Moment {
+    /// One of eight is a moment of the job.
+    fn draw(dice: &mut Dice) -> Moment {
+        match dice.below(8) {
+            0 => Moment::OfJob(Duration::from_millis(dice.below(1000))),
+            _ => Moment::OfGame(Duration::from_millis(dice.below(1100))),
+        }
+    }
+
+    /// Waits for it, in a job that records in `folder`.
+    fn wait(self, folder: &Path, job_is_there: impl Fn() -> bool) {
+        let after = match self {
+            Moment::OfJob(after) => after,
+            Moment::OfGame(after) => {
+                while !folder.join(RUN_FILE).exists() && job_is_there() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                after
+            }
+        };
+        std::thread::sleep(after);
+    }
+}
 
 /// How long a job may live on after the fault.
 const TO_END: Duration = Duration::from_secs(20);
@@ -158,16 +188,16 @@ fn main() {
         let fault = Fault::ALL[run as usize % Fault::ALL.len()];
         // Coprime counts: in time every fault meets every method.
         let method = METHODS[(run / Fault::ALL.len() as u64 + run) as usize % METHODS.len()];
-        let at = Duration::from_millis(dice.below(LATEST.as_millis() as u64));
+        let moment = Moment::draw(&mut dice);
         let (game_seed, n_ranks) = (dice.below(1 << 32), 1 + dice.below(5) as u32);
         let context = format!(
-            "run {run}: {fault:?} after {at:?}, {method} --seed {game_seed}, then {n_ranks} ranks"
+            "run {run}: {fault:?} at {moment:?}, {method} --seed {game_seed}, then {n_ranks} ranks"
         );
         let row = rows.entry(fault.row()).or_default();
         row.runs += 1;
         one(
             fault,
-            at,
+            moment,
             &format!("{GAME} {method} --seed {game_seed}"),
             n_ranks,
             row,
@@ -181,13 +211,13 @@ fn main() {
 }
 
 /// Plays a run, lets the fault happen, and goes on with it. Panics where anything is wrong.
-fn one(fault: Fault, at: Duration, args: &str, n_ranks: u32, row: &mut Row, context: &str) {
+fn one(fault: Fault, moment: Moment, args: &str, n_ranks: u32, row: &mut Row, context: &str) {
     let folder = scratch();
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let file = folder.path().join("checkpoint");
     let job = play(RANKS, &format!("{args} --checkpoint"), &file, &first);
     let job = std::thread::spawn(move || job.run());
-    std::thread::sleep(at);
+    moment.wait(&first, || !job.is_finished());
     let happened = fault.happen(&first);
     let (fault_at, ended) = (Instant::now(), job.join().expect("the job's thread"));
     let took = fault_at.elapsed();
