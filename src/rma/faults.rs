@@ -187,7 +187,7 @@ pub const MPICH_4_0_FINALIZE_OVER_TCP: Fault = Fault {
     family: Family::Mpich,
     since: [4, 0, 0],
     until: [4, 1, 0],
-    symptom: "with UCX over TCP and three hosts or more MPI_Finalize hangs: a rank that has ended its \
+    symptom: "with UCX over TCP and more than two ranks MPI_Finalize hangs: a rank that has ended its \
               connections waits for the process manager, and no longer answers the others",
     workaround: "when all is done and printed, the ranks of `onesided` leave together without it",
     remedy: "",

@@ -277,10 +277,10 @@ fn mixed_in_blocks<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     let items = |n| NonZeroUsize::new(n).unwrap();
-    let n_items = if crawls(comm) || is_apart(comm) {
-        5 * 4096
-    } else {
-        200_000
+    let n_items = match (crawls(comm), is_apart(comm)) {
+        (false, false) => 200_000,
+        (true, true) => 2 * 4096, // 0.1 to 1 ms an item
+        _ => 5 * 4096,
     };
     let schedules = [
         Schedule::Fixed { items: items(4096) },

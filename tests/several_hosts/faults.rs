@@ -180,12 +180,15 @@ fn what_was_probed_is_received_except_where_the_table_says() {
     }
 }
 
-/// A body ends MPI as any program does; `onesided play` ends wherever it is.
+/// A body that ends MPI as any program does; `onesided play` ends wherever it is.
 fn jobs_end_except_where_the_table_says() {
     let library = rma::library().expect("the library names itself");
     let hosts = Hosts::up(3);
     let ended = |_| {
-        let job = |_, program| hosts.job(1, Within::SharedMemory, program).patient();
+        let job = |_, program| {
+            let job = hosts.job(1, Within::SharedMemory, program);
+            job.env(harness::PLAIN_END, "1")
+        };
         let job = harness::launch_by(job, 3, ENDS.name, Duration::from_secs(10));
         !job.ended.timed_out
     };

@@ -10,10 +10,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use onesided::rma::Family;
-use serde::de::IgnoredAny;
 use tempfile::TempDir;
 
-use crate::launchers::{Within, launcher_words, may_hang_at_the_end};
+use crate::launchers::{Within, launcher_words};
 use crate::support::{Job, launcher, scratch, signal};
 
 /// What makes a set of hosts and talks to them.
@@ -170,11 +169,6 @@ impl Hosts {
             .launcher_env("ONESIDED_HOSTS", self.folder.path().display().to_string())
             // Each host has its own.
             .launcher_env("TMPDIR", "/tmp");
-        // The program itself copes; bodies of tests do not.
-        if may_hang_at_the_end() && program.as_ref() != Path::new(crate::ONESIDED) {
-            // Every job prints one document, and last.
-            job = job.may_hang_after(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
-        }
         for (name, value) in words.envs {
             job = job.launcher_env(name, value);
         }

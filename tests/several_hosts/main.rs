@@ -109,10 +109,7 @@ fn result_on<T: DeserializeOwned>(hosts: &Hosts, per_host: u32, within: Within, 
 
 /// Panics unless every rank ran the body to its end.
 fn assert_done(job: &BodyJob) {
-    // Ranks that hang at the end leave no word that they have ended.
-    if !(launchers::may_hang_at_the_end() && job.ended.code == Some(0)) {
-        job.verdict().unwrap_or_else(|why| panic!("{why}"));
-    }
+    job.verdict().unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// What the first rank printed: one JSON document.

@@ -5,7 +5,6 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,14 +30,9 @@ pub struct Job {
     deadline: Duration,
     /// A process that takes the whole job with it when it is killed.
     keeper: Option<u32>,
-    /// Whether the job, having printed this much, has done all but to end.
-    said_all: Option<fn(&str) -> bool>,
     /// Whether no other job may run beside it.
     alone: bool,
 }
-
-/// How long a job may take to end when it has said all.
-const TO_END: Duration = Duration::from_secs(2);
 
 /// How a job ended.
 #[derive(Debug)]
@@ -86,7 +80,6 @@ impl Job {
             environment: None,
             deadline: Duration::from_secs(60),
             keeper: None,
-            said_all: None,
             alone: false,
         }
     }
@@ -136,19 +129,6 @@ impl Job {
     /// job ends as it does without.
     pub fn started_by<S: Into<String>>(mut self, through: impl IntoIterator<Item = S>) -> Self {
         self.through = through.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Where a library is known to hang when all is done: takes a job that has printed so much that
-    /// `said_all` of it, and then does not end within 2 s, for one that ended well, and kills it.
-    pub fn may_hang_after(mut self, said_all: fn(&str) -> bool) -> Self {
-        self.said_all = Some(said_all);
-        self
-    }
-
-    /// Undoes [`may_hang_after`](Self::may_hang_after).
-    pub fn patient(mut self) -> Self {
-        self.said_all = None;
         self
     }
 
@@ -237,29 +217,9 @@ impl Job {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let (stdout, so_far) = read_in_thread(child.stdout.take().expect("piped"));
-        let (stderr, _) = read_in_thread(child.stderr.take().expect("piped"));
-        let mut code = wait_until(&mut child, start + self.deadline.min(TO_END));
-        while code.is_none() && start.elapsed() < self.deadline {
-            let said = text(&so_far);
-            let limit = start + self.deadline;
-            if self.said_all.is_some_and(|said_all| said_all(&said)) {
-                code = wait_until(&mut child, limit.min(Instant::now() + TO_END));
-                if code.is_none() {
-                    kill(&mut child, self.keeper);
-                    return Ended {
-                        code: Some(0),
-                        timed_out: false,
-                        stdout: said,
-                        stderr: stderr.join().expect("reader"),
-                        took: start.elapsed(),
-                    };
-                }
-            } else {
-                let soon = Instant::now() + Duration::from_millis(200);
-                code = wait_until(&mut child, limit.min(soon));
-            }
-        }
+        let stdout = read_in_thread(child.stdout.take().expect("piped"));
+        let stderr = read_in_thread(child.stderr.take().expect("piped"));
+        let code = wait_until(&mut child, start + self.deadline);
         let timed_out = code.is_none();
         let code = code.unwrap_or_else(|| kill(&mut child, self.keeper));
         Ended {
@@ -283,26 +243,12 @@ impl Ended {
     }
 }
 
-/// What was read so far.
-type SoFar = Arc<Mutex<Vec<u8>>>;
-
-fn read_in_thread(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, SoFar) {
-    let so_far = SoFar::default();
-    let all = so_far.clone();
-    let reader = std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(n @ 1..) = from.read(&mut bytes) {
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(&bytes[..n]);
-        }
-        text(&all)
-    });
-    (reader, so_far)
-}
-
-fn text(bytes: &SoFar) -> String {
-    let bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&bytes).into_owned()
+fn read_in_thread(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes); // what there was is told
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// The exit code, or `None` when the deadline has passed.
