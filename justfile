@@ -243,7 +243,8 @@ miri *FILTER:
     cargo +nightly miri --version || { echo "there is no Miri here: rustup +nightly component add miri rust-src" >&2; exit 1; }
     filter=({{ FILTER }})
     # What starts processes, reads files or adds up millions of numbers is not for an interpreter.
-    ((${#filter[@]})) || filter=(analysis::expression::tests trace::record trace::file think_time launch::template batch::choice
+    ((${#filter[@]})) || filter=(analysis::expression::tests analysis::order analysis::rounds
+        trace::record trace::file think_time launch::template batch::choice
         --skip programs_are_found) # it asks the system, by a call that Miri has not
     export CARGO_TARGET_DIR=target/miri MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=${PROPTEST_CASES:-4}
     cargo +nightly miri test --locked --no-default-features --lib -- "${filter[@]}"
