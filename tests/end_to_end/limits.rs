@@ -99,21 +99,22 @@ fn neither_home_nor_a_folder_for_temporary_files_nor_stdin_is_needed() {
         "play rma --format json --trace {}",
         folder.path().join("run").display()
     );
-    let without = [
-        "env",
-        "-u",
-        "HOME",
-        "-u",
-        "TMPDIR",
-        "sh",
-        "-c",
-        "exec \"$@\" <&-",
-        "sh",
-    ];
-    let ended = onesided(2, &args)
-        .started_by(without)
-        .run()
-        .expect_success();
+    let run_without = |what: &'static str| {
+        let script = format!("unset {what}; exec \"$@\" <&-");
+        let job = onesided(2, &args).started_by(["sh".into(), "-c".into(), script, "sh".into()]);
+        job.run()
+    };
+    let library = onesided::rma::library().expect("the library names itself");
+    let ended = match (library.family, library.version[0]) {
+        // Open MPI 5.0.11 itself does not start without.
+        (onesided::rma::Family::OpenMpi, 5) => {
+            let ended = run_without("HOME");
+            assert!(ended.stderr.contains("home directory"), "{ended:#?}");
+            run_without("TMPDIR")
+        }
+        _ => run_without("HOME TMPDIR"),
+    }
+    .expect_success();
     serde_json::from_str::<serde_json::Value>(&ended.stdout).expect("one document");
 }
 
