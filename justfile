@@ -44,6 +44,17 @@ test *ARGS:
     fi
     cargo test "${runner[@]}" {{ ARGS }}
 
+# Tests of misuse as release builds of users have them: this crate optimised, without overflow checks and debug assertions
+unchecked *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ environment }}
+    # Of this crate alone, so that nothing else is built anew.
+    for setting in opt-level=3 debug-assertions=false overflow-checks=false; do
+        release+=(--config "profile.dev.package.onesided.$setting")
+    done
+    cargo test "${release[@]}" --test multi_rank -- misuse:: {{ ARGS }}
+
 # Tests of reports in a browser, which need no MPI; `ONESIDED_LARGE=all just browser four_million` measures
 browser *ARGS:
     #!/usr/bin/env bash
@@ -83,7 +94,8 @@ soak GAMES="100000" RANKS="2" *ARGS: build
     run = run.get("runs", [run])[0]
     ranks = run["per_rank"]
     print(run["setup"]["mpi_library"], run["setup"]["games"], "games,", sum(r["guesses"] for r in ranks), "guesses,",
-          sum(r["points"] for r in ranks), "points: no violation")'
+          sum(r["points"] for r in ranks), "points,",
+          run["order"]["n_claims"], "claims that are linearizable: no violation")'
     rm -rf "$run"
 
 # Build the program; the last line says where it is
@@ -101,6 +113,10 @@ example NAME N="4" *ARGS:
     {{ environment }}
     cargo build --release --quiet --example {{ NAME }}
     "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/examples/{{ NAME }}" {{ ARGS }}
+
+# The README's own search, as printed there, in a crate of its own that depends on this one
+user:
+    @{{ environment }}; .ci/user
 
 # Benchmarks beside their peers: `just bench claims` (a claim beside C), `just bench trace` (recording),
 # `just bench shared` (beside threads), `just bench sweep` (very many items), `just bench growth` (by items),
@@ -174,6 +190,8 @@ ci:
     just msrv
     just without-mpi
     just mpi=openmpi4 test
+    just mpi=mpich5 user
+    just mpi=openmpi4 unchecked
     # What calls no MPI was tested with the first library; `just matrix` has all on every one.
     just mpi=mpich5 test --test multi_rank --test several_hosts --test end_to_end --test examples --test faults \
         -- --skip ranks_8 --skip doctor:: --skip batch::

@@ -23,27 +23,28 @@ fn main() {
     rma::prepare().expect("MPI has not started"); // tells Open MPI what it needs over TCP
     let threading = Threading::Serialized; // for the helper thread that `Progress::Auto` may take
     let (universe, _) = mpi::initialize_with_threading(threading).expect("MPI starts once");
-    rma::abort_on_panic(); // or the other ranks would wait for this one in MPI_Finalize
-    let world = universe.world();
-    let one_sided = one_sided(&world, n, n_seeds).expect("MPI works");
-    let lockstep = in_lockstep(&world, n, n_seeds).expect("MPI works");
-    if world.rank() == 0 {
-        let ratio = one_sided / lockstep; // times to success are luck, and as random as the search
-        println!("one-sided made {ratio:.2} times as many restarts a second");
-    }
+    // An error or a panic ends the job: or the other ranks would wait for this one in MPI_Finalize.
+    rma::run(&universe, |comm| -> rma::Result<()> {
+        let one_sided = one_sided(comm, n, n_seeds)?;
+        let lockstep = in_lockstep(&universe.world(), comm, n, n_seeds)?;
+        if comm.rank() == 0 {
+            let ratio = one_sided / lockstep; // times to success are luck, and as random as the search
+            println!("one-sided made {ratio:.2} times as many restarts a second");
+        }
+        Ok(())
+    });
 }
 
-fn one_sided(world: &SimpleCommunicator, n: usize, n_seeds: usize) -> rma::Result<f64> {
-    let comm = Comm::duplicate(world)?;
+fn one_sided(comm: &Comm<'_>, n: usize, n_seeds: usize) -> rma::Result<f64> {
     let options = Options {
         progress: Progress::Auto, // rank 0 computes too: what helps the board, helps all windows
         ..Options::default()
     };
-    let mut seeds = BitBoard::open_with(&comm, 0, n_seeds, &options)?;
-    let mut blackboard = Blackboard::open(&comm, 0, Objective::Minimum)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(world.rank() as u64); // to each rank its own order
+    let mut seeds = BitBoard::open_with(comm, 0, n_seeds, &options)?;
+    let mut blackboard = Blackboard::open(comm, 0, Objective::Minimum)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(comm.rank() as u64); // to each rank its own order
     let mut picker = UnclaimedPicker::new();
-    let stopwatch = Stopwatch::start(&comm)?;
+    let stopwatch = Stopwatch::start(comm)?;
     while !blackboard.is_stopped()? {
         let is_known = |seed| seeds.is_known_claimed(seed);
         let Some(seed) = picker.pick(n_seeds, is_known, &mut rng) else {
@@ -67,13 +68,16 @@ fn one_sided(world: &SimpleCommunicator, n: usize, n_seeds: usize) -> rma::Resul
     }
     seeds.close()?;
     blackboard.close()?;
-    comm.free()?;
     Ok(rate)
 }
 
-fn in_lockstep(world: &SimpleCommunicator, n: usize, n_seeds: usize) -> rma::Result<f64> {
-    let comm = Comm::duplicate(world)?;
-    let (mut stopwatch, mut first) = (Stopwatch::start(&comm)?, usize::MAX);
+fn in_lockstep(
+    world: &SimpleCommunicator,
+    comm: &Comm<'_>,
+    n: usize,
+    n_seeds: usize,
+) -> rma::Result<f64> {
+    let (mut stopwatch, mut first) = (Stopwatch::start(comm)?, usize::MAX);
     let (rank, n_ranks) = (world.rank() as usize, world.size() as usize);
     let mut n_restarts = 0;
     while n_restarts < n_seeds && first == usize::MAX {
@@ -90,7 +94,6 @@ fn in_lockstep(world: &SimpleCommunicator, n: usize, n_seeds: usize) -> rma::Res
         println!("in lockstep  {took}, {n_restarts} restarts, {rate:.0}/s");
         show(n, Some(first).filter(|&first| first < n_seeds));
     }
-    comm.free()?;
     Ok(rate)
 }
 

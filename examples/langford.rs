@@ -55,10 +55,7 @@ fn search(world: &Comm<'_>, n: usize, path: &Path) -> Result<u64> {
             .collect()
     };
 
-    let mut is_there = [u8::from(path.exists())];
-    world.broadcast(0, &mut is_there)?;
-    if is_there == [1] {
-        let restored = board.restore(world, path)?;
+    if let Some(restored) = board.restore_if_there(world, path)? {
         let before: Vec<u64> = restored.extra()?;
         if world.rank() == 0 {
             let of = format!("{} of {}", restored.n_completed(), beginnings.len());
@@ -73,8 +70,8 @@ fn search(world: &Comm<'_>, n: usize, path: &Path) -> Result<u64> {
 
     let mut saved = Instant::now();
     while let Some(won) = board.claim_next()? {
-        let won: Vec<usize> = won.iter().collect(); // without those that were completed before
-        for item in won {
+        // Without those that were completed before.
+        for item in won.iter() {
             let number = board.outside_mpi(|| pairings(n - 3, beginnings[item]))?;
             window.fetch_add(counted, item, number)?; // before the item is completed, or it could be lost
             board.complete(item)?;

@@ -26,22 +26,22 @@
 #![cfg_attr(feature = "mpi", doc = "```no_run")]
 #![cfg_attr(not(feature = "mpi"), doc = "```text")]
 //! use onesided::claim::{BitBoard, Board, Claim};
-//! use onesided::rma::Comm;
+//! use onesided::rma::{self, Comm};
 //!
-//! onesided::rma::prepare()?; // tells Open MPI what it needs to be right over TCP
-//! let universe = mpi::initialize().expect("MPI starts once"); // rsmpi, as your program has it
-//! onesided::rma::abort_on_panic();
-//! let world = universe.world();
-//! let comm = Comm::duplicate(&world)?;
-//!
-//! let mut board = BitBoard::open(&comm, 0, 64)?; // 64 items, kept on rank 0
-//! match board.claim(17)? {
-//!     Claim::Won => println!("rank {} works on item 17, and nobody else does", comm.rank()),
-//!     Claim::Lost { .. } => assert!(board.is_known_claimed(17)),
+//! fn main() {
+//!     rma::prepare().expect("MPI has not started"); // tells Open MPI what it needs to be right over TCP
+//!     let universe = mpi::initialize().expect("MPI starts once"); // rsmpi, as your program has it
+//!     rma::run(&universe, search); // an error or a panic of any rank is printed and ends the job
 //! }
-//! board.close()?; // collective
-//! comm.free()?; // collective
-//! # Ok::<(), onesided::rma::Error>(())
+//!
+//! fn search(comm: &Comm<'_>) -> rma::Result<()> {
+//!     let mut board = BitBoard::open(comm, 0, 64)?; // collective: 64 items, kept on rank 0
+//!     match board.claim(17)? {
+//!         Claim::Won => println!("rank {} works on item 17, and nobody else does", comm.rank()),
+//!         Claim::Lost { .. } => assert!(board.is_known_claimed(17)),
+//!     }
+//!     board.close() // collective
+//! }
 //! ```
 
 pub mod analysis;
@@ -62,6 +62,10 @@ pub mod report;
 pub mod rma;
 pub mod think_time;
 pub mod trace;
+
+/// The crate [`rand`] in the version whose generators [`UnclaimedPicker`](claim::UnclaimedPicker) takes.
+#[cfg(feature = "mpi")]
+pub use rand;
 
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "mpi"))]

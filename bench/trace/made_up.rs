@@ -43,6 +43,7 @@ pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> K
         guess: None,
         skip_known: false,
         spread: false,
+        resumed: None,
         command: vec!["made up".into()],
         started: "2026-01-01T00:00:00Z".into(),
         ended: Some("2026-01-01T00:00:01Z".into()),
@@ -59,6 +60,7 @@ pub fn write(folder: &Path, version: Version, n_ranks: u32, n_records: u64) -> K
         nodes: vec![0; n_ranks as usize],
         clocks: Clocks::one("made-up", n_ranks),
         tracer: TracerCost::default(),
+        unmapped: false,
     };
     let text = serde_json::to_string(&run).expect("JSON");
     std::fs::write(folder.join(RUN_FILE), text).expect("written");

@@ -4,8 +4,9 @@ use super::add;
 use super::findings::Findings;
 use super::games::Games;
 use super::latency::Histogram;
-use super::order::{Method, OrderCheck, Witness};
+use super::order::{ClaimSetup, OrderCheck, Witness};
 use super::rank::{Rank, Stream};
+use super::replay::Replay;
 use super::rounds::{Arrival, Rounds};
 use super::scores::Scores;
 use super::stalls::StallCheck;
@@ -28,7 +29,7 @@ pub fn watch_trace<W: Watch>(trace: &Trace, folder: &std::path::Path, watch: &mu
     findings
 }
 
-/// Analyses a run whose records come from `records`, called for each rank, and for each home rank once
+/// Analyses a run whose records come from `records`, called twice for each rank, and for each home rank twice
 /// more for each other rank.
 pub fn analyse<S: Stream>(run: &RunInfo, records: impl Fn(u32) -> S) -> Findings {
     analyse_watched(run, records, &mut ())
@@ -44,10 +45,11 @@ pub fn analyse_watched<S: Stream, W: Watch>(
     let rank = |rank| Rank::new(rank, run.clocks.reading_of(rank), records(rank), cost_ns);
     let ranks: Vec<Rank<S>> = (0..run.ranks).map(rank).collect();
     let mut analysis = Analysis::new(run, ranks);
-    let mut stalls = match run.version {
-        Version::Rma => StallCheck::new(run, &records),
-        Version::Collective => None,
-    };
+    let mut stalls = None;
+    match run.version {
+        Version::Rma => stalls = StallCheck::new(run, &records),
+        Version::Collective => analysis.replay = Some(Replay::of(run, &records, cost_ns)),
+    }
     let first = analysis.ranks.iter().filter_map(Rank::next_begin_ns).min();
     watch.begin(first.unwrap_or(0));
     while let Some(game) = analysis.next_game() {
@@ -66,7 +68,11 @@ pub(super) struct Analysis<'run, S> {
     pub(super) run: &'run RunInfo,
     pub(super) ranks: Vec<Rank<S>>,
     pub(super) rounds: Rounds,
+    /// Of a collective run.
+    pub(super) replay: Option<Replay>,
     pub(super) order: Option<OrderCheck>,
+    /// One-sided: ranks in the order in which their claims are checked.
+    sequence: Vec<u32>,
     pub(super) latency: Histogram,
     /// Of one-sided operations on several nodes: from the home rank's node and from others.
     pub(super) by_node: Option<[Histogram; 2]>,
@@ -87,18 +93,15 @@ pub(super) struct Analysis<'run, S> {
 
 impl<'run, S: Stream> Analysis<'run, S> {
     fn new(run: &'run RunInfo, ranks: Vec<Rank<S>>) -> Self {
-        let method = match (run.guess.as_deref(), run.claim_with.as_deref()) {
-            (Some("ticket"), _) => Method::Ticket,
-            (_, Some("compare-and-swap")) => Method::CompareAndSwap,
-            (_, Some("two-tier")) => Method::TwoTier,
-            _ => Method::FetchAndOp,
-        };
         let one_sided = run.version == Version::Rma;
+        let order = one_sided.then(|| OrderCheck::new(ClaimSetup::of(run)));
         Analysis {
             run,
+            sequence: order.as_ref().map_or_else(Vec::new, OrderCheck::ranks),
             rounds: Rounds::new(ranks.len()),
+            replay: None,
             ranks,
-            order: one_sided.then(|| OrderCheck::new(method, run.digits)),
+            order,
             latency: Histogram::default(),
             by_node: (one_sided && run.n_nodes() > 1).then(Default::default),
             scores: Scores::new(run.digits),
@@ -124,26 +127,39 @@ impl<'run, S: Stream> Analysis<'run, S> {
         mut stalls: Option<&mut StallCheck<S>>,
         watch: &mut W,
     ) {
-        for index in 0..self.ranks.len() {
+        for position in 0..self.sequence.len() {
+            let index = self.sequence[position] as usize;
             while let Some(record) = self.ranks[index].next_operation(game, watch) {
                 let rank = &mut self.ranks[index];
-                if record.outcome == Outcome::Skipped {
-                    rank.count(&record, Seen::default(), watch);
-                    continue;
-                }
                 let (begin, end) = (
                     rank.reading.moment(record.begin_ns),
                     rank.reading.moment(record.end_ns),
                 );
-                let home = self.run.home_of(record.item);
-                let stall_ns = stalls
-                    .as_mut()
-                    .map_or(0, |stalls| stalls.stall_ns(index, home, begin, end));
-                let won = record.outcome == Outcome::Won;
+                let claim = Witness {
+                    rank: rank.rank,
+                    record: rank.n_taken - 1,
+                    digit: record.item,
+                    begin_ns: 0,
+                    end_ns: 0,
+                    error_ns: 0,
+                    word: record.word,
+                    won: record.outcome == Outcome::Won,
+                };
+                if record.outcome == Outcome::Skipped {
+                    rank.count(&record, Seen::default(), watch);
+                    if let Some(order) = &mut self.order {
+                        order.skip(game, claim.at(begin, end));
+                    }
+                    continue;
+                }
+                let home = self.run.target_of(&record);
+                let stall_ns = stalls.as_mut().map_or(0, |stalls| {
+                    stalls.stall_ns(self.run, rank.rank, home, (begin, end))
+                });
                 let seen = Seen {
                     wait_ns: stall_ns,
                     waited_for: (stall_ns > 0).then_some(home),
-                    claimed: won && self.scores.won(game, rank.rank, record.item),
+                    claimed: claim.won && self.scores.won(game, rank.rank, record.item),
                 };
                 rank.count(&record, seen, watch);
                 if record.outcome == Outcome::Announced {
@@ -155,16 +171,6 @@ impl<'run, S: Stream> Analysis<'run, S> {
                     by_node[usize::from(is_remote)].add(record.duration_ns());
                 }
                 if let Some(order) = &mut self.order {
-                    let claim = Witness {
-                        rank: rank.rank,
-                        record: rank.n_taken - 1,
-                        digit: record.item,
-                        begin_ns: 0,
-                        end_ns: 0,
-                        error_ns: 0,
-                        word: record.word,
-                        won,
-                    };
                     order.add(game, claim.at(begin, end));
                 }
             }
@@ -195,6 +201,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
                     enter_ns: enter.ns,
                     exit_ns: exit.ns,
                     error_ns: enter.error_ns,
+                    clock: self.run.clocks.clock_of(rank.rank),
                 });
                 self.operations.push(record);
             }
@@ -202,18 +209,22 @@ impl<'run, S: Stream> Analysis<'run, S> {
                 add(&mut self.rounds.critical_think_ns, cut_off_ns);
                 return;
             }
-            // Where a rank's records are missing, it is not known when it came: those of the others
-            // count, and what they waited for it looks like the operation itself.
-            let last = Rounds::last_to_come(&self.arrivals).map(|last| last.rank);
+            // Where a rank's records are missing, it is not known when it came, nor whether it came last:
+            // what the others waited for each other is the least that they waited.
+            let last = self.rounds.last_to_come(&self.arrivals);
+            let last = last.map(|last| last.rank);
+            if let Some(replay) = &mut self.replay {
+                replay.round(&self.arrivals);
+            }
             let waited = self.rounds.add(&self.arrivals);
             for ((arrival, record), &wait_ns) in
                 self.arrivals.iter().zip(&self.operations).zip(waited)
             {
-                let won = record.outcome == Outcome::Won;
                 let seen = Seen {
                     wait_ns,
                     waited_for: last,
-                    claimed: won && self.scores.won(game, arrival.rank, record.item),
+                    claimed: record.outcome == Outcome::Won
+                        && self.scores.won(game, arrival.rank, record.item),
                 };
                 self.ranks[arrival.rank as usize].count(record, seen, watch);
                 self.latency.add(record.duration_ns());
@@ -234,9 +245,11 @@ impl<'run, S: Stream> Analysis<'run, S> {
         if complete && self.run.version == Version::Collective {
             self.check_lockstep(game);
         }
+        let mut all_there = complete;
         for rank in &mut self.ranks {
             let number = rank.rank;
             let ended = rank.end_game(wall_ns.unwrap_or(0));
+            all_there &= ended.counts_agree();
             if !ended.counts_agree() && self.miscounted.is_none() {
                 let (guesses, points) = ended.finished.unwrap_or_default();
                 self.miscounted = Some(format!(
@@ -247,7 +260,7 @@ impl<'run, S: Stream> Analysis<'run, S> {
             }
         }
         if let Some(order) = &mut self.order {
-            order.end_game(game, complete);
+            order.end_game(game, all_there);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Two runs beside each other: where the difference in time comes from, and what lockstep does to
 //! fast ranks.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::findings::{Findings, RankFindings};
@@ -86,6 +88,9 @@ impl Extremes {
     pub fn new(a: &Findings, b: &Findings) -> Option<Self> {
         /// Think times that differ by less are the same, give or take the timer.
         const TELLS_APART: f64 = 1.2;
+        if a.partial || b.partial {
+            return None;
+        }
         let (one_sided, collective) = match (a.setup.version?, b.setup.version?) {
             (Version::Rma, Version::Collective) => (a, b),
             (Version::Collective, Version::Rma) => (b, a),
@@ -138,4 +143,50 @@ pub fn differences(a: &Findings, b: &Findings) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// In what else runs of one game differ that stand against each other, in words: each side's runs are
+/// repetitions. What a source does not tell is no difference.
+pub fn circumstances(sides: &[Vec<&Findings>]) -> Vec<String> {
+    /// The names of more hosts are not listed.
+    const MAX_HOSTS: usize = 3;
+    type Of = fn(&Findings) -> Option<String>;
+    let hosts: Of = |run| {
+        let names: Option<BTreeSet<&str>> = run
+            .per_rank
+            .iter()
+            .map(|rank| rank.host.as_deref())
+            .collect();
+        let names: Vec<&str> = names?.into_iter().collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let circumstances: [(&str, Of); 5] = [
+        ("number of ranks", |run| Some(run.setup.ranks.to_string())),
+        ("MPI library", |run| run.setup.mpi_library.clone()),
+        ("hosts", hosts),
+        ("claims", |run| run.setup.claiming()),
+        ("seed", |run| run.setup.seed.map(|seed| seed.to_string())),
+    ];
+    let differs = |&(what, of): &(&str, Of)| {
+        let values = |runs: &Vec<&Findings>| -> BTreeSet<String> {
+            runs.iter().filter_map(|run| of(run)).collect()
+        };
+        let values: Vec<BTreeSet<String>> = sides.iter().map(values).collect();
+        let mut known = values.iter().filter(|values| !values.is_empty());
+        let first = known.next()?;
+        if known.all(|values| values == first) {
+            return None;
+        }
+        let in_words = |values: &BTreeSet<String>| match values.iter().next() {
+            None => "unknown".into(),
+            Some(value) if values.len() == 1 && value.split(", ").count() <= MAX_HOSTS => {
+                value.clone()
+            }
+            Some(value) if values.len() == 1 => format!("{} of them", value.split(", ").count()),
+            Some(_) => format!("{} different ones", values.len()),
+        };
+        let values: Vec<String> = values.iter().map(in_words).collect();
+        Some(format!("{what} ({})", values.join(" and ")))
+    };
+    circumstances.iter().filter_map(differs).collect()
 }

@@ -18,6 +18,8 @@ impl<S: Stream> Analysis<'_, S> {
         let run = self.run;
         let collective = run.version == Version::Collective;
         let ends: Vec<End> = self.ranks.iter().map(Rank::end).collect();
+        let partial = !self.ranks.iter().all(|rank| rank.is_whole(run.games));
+        let whole = |ns: u64| (!partial).then_some(ns);
         let mut notes = self.notes(&ends);
         if stalls.is_none() && !collective {
             notes.push(format!(
@@ -42,41 +44,56 @@ impl<S: Stream> Analysis<'_, S> {
             clocks: run.clocks.clocks.len() as u32,
             clock_violations: self.rounds.n_clock_violations,
         };
-        let lockstep = collective.then(|| {
+        // What no complete game tells is not known.
+        let is_told = collective && (self.complete_games > 0 || self.deviation.is_some());
+        let lockstep = is_told.then(|| {
             let mut steps = self
                 .ranks
                 .iter()
                 .map(|rank| rank.sums.guesses + rank.sums.points);
             let first = steps.next().unwrap_or(0);
-            let holds = self.deviation.is_none() && self.complete_games > 0;
+            let holds = self.deviation.is_none();
             Lockstep {
                 holds,
-                steps: (holds && steps.all(|steps| steps == first)).then_some(first),
+                steps: (holds && !partial && steps.all(|steps| steps == first)).then_some(first),
                 deviation: self.deviation.clone(),
             }
         });
+        let per_rank = self.per_rank(&ends, stalls.as_ref());
         let useful = self.ranks.iter().map(|rank| rank.sums.useful_ns);
         Findings {
             label: run.version.name().into(),
             path: String::new(),
             source: Source::Trace,
             setup: setup(run),
-            efficiency: efficiency(useful, critical_ns, self.wall_ns),
-            per_rank: self.per_rank(&ends, stalls.as_ref()),
-            wall_ns: Some(self.wall_ns),
-            complete_ns: Some(self.complete_ns),
+            partial,
+            efficiency: match partial {
+                true => None,
+                false => efficiency(useful, critical_ns, self.wall_ns),
+            },
+            per_rank,
+            wall_ns: whole(self.wall_ns),
+            complete_ns: whole(self.complete_ns),
             games: self.games.times(),
-            double_scores: Some(self.scores.n_doubles),
+            double_scores: match (collective, self.scores.n_doubles) {
+                (false, n @ 1..) => Some(n), // a fault, which nothing that is missing undoes
+                (_, n) => whole(n),
+            },
             double_scored: self.scores.doubles,
             lockstep,
-            rounds: collective.then_some(self.rounds.n_rounds),
-            stalls: stalls.map(StallCheck::into_stalls),
+            rounds: whole(self.rounds.n_rounds).filter(|_| collective),
+            unattributed_wait_ns: whole(self.rounds.unattributed_ns).filter(|_| collective),
+            stalls: stalls.filter(|_| !partial).map(StallCheck::into_stalls),
             latency: self.latency.latency(),
             latency_by_node: self.by_node.map(|[same, other]| LatencyByNode {
                 same: same.latency(),
                 other: other.latency(),
             }),
-            order: self.order.map(OrderCheck::into_order),
+            // A violation is one whatever is missing; that there is none is not known then.
+            order: self
+                .order
+                .map(OrderCheck::into_order)
+                .filter(|order| !partial || order.n_violations > 0),
             recorded: Some(recorded),
             notes,
         }
@@ -84,6 +101,10 @@ impl<S: Stream> Analysis<'_, S> {
 
     fn per_rank(&self, ends: &[End], stalls: Option<&StallCheck<S>>) -> Vec<RankFindings> {
         let collective = self.run.version == Version::Collective;
+        // Whoever waited may have waited for a rank that does not tell.
+        let games = self.run.games;
+        let is_whole = self.ranks.iter().all(|rank| rank.is_whole(games));
+        let of_rounds = collective && is_whole;
         let there = |rank: &&Rank<S>| rank.n_taken > 0 || ends[rank.rank as usize].is_complete();
         let findings = |rank: &Rank<S>| {
             let (index, sums) = (rank.rank as usize, rank.sums);
@@ -92,7 +113,7 @@ impl<S: Stream> Analysis<'_, S> {
                 .rounds
                 .waited_for
                 .get(index * n_ranks..(index + 1) * n_ranks);
-            let most = waited_for.filter(|_| collective).and_then(|row| {
+            let most = waited_for.filter(|_| of_rounds).and_then(|row| {
                 let most = (0..).zip(row.iter().copied()).max_by_key(|&(_, ns)| ns)?;
                 (most.1 > 0).then_some(most)
             });
@@ -102,21 +123,26 @@ impl<S: Stream> Analysis<'_, S> {
                 node: self.run.nodes.get(index).copied(),
                 guesses: sums.guesses,
                 points: sums.points,
+                complete: rank.is_whole(games),
                 operations: Some(sums.operations),
                 useful_ns: Some(sums.useful_ns),
-                wait_ns: Some(sums.wait_ns),
-                wait_error_ns: Some(match stalls {
+                wait_ns: is_whole.then_some(sums.wait_ns),
+                wait_error_ns: is_whole.then_some(match stalls {
                     Some(stalls) => stalls.error_ns(index),
                     None => self.rounds.waits[index].error_ns,
                 }),
-                operation_ns: Some(sums.operation_ns),
+                operation_ns: is_whole.then_some(sums.operation_ns),
                 in_operations_ns: Some(sums.wait_ns + sums.operation_ns),
                 tracer_ns: Some(sums.tracer_ns),
-                idle_ns: Some(sums.idle_ns),
+                idle_ns: is_whole.then_some(sums.idle_ns),
                 play_ns: Some(sums.play_ns),
-                allreduce_wait: collective.then(|| self.rounds.waits[index]),
-                blame: collective.then(|| self.rounds.blame[index]),
+                allreduce_wait: of_rounds.then(|| self.rounds.waits[index]),
+                blame: of_rounds.then(|| self.rounds.blame[index]),
                 waited_most_for: most,
+                saving_ns: match &self.replay {
+                    Some(replay) if is_whole => Some(replay.saving_ns(index)),
+                    _ => None,
+                },
             }
         };
         self.ranks.iter().filter(there).map(findings).collect()
@@ -149,10 +175,16 @@ impl<S: Stream> Analysis<'_, S> {
         }
         if self.complete_games < self.run.games {
             notes.push(format!(
-                "{} of {} games are complete; the findings cover what was recorded, and waiting for a \
-                 rank without records looks like the operation itself",
+                "{} of {} games are complete; the findings cover what was recorded",
                 self.complete_games, self.run.games
             ));
+        }
+        if !self.ranks.iter().all(|rank| rank.is_whole(self.run.games)) {
+            notes.push(
+                "numbers that depend on all ranks' records are unknown; those of a rank that ends early are the \
+                 least that they were"
+                    .into(),
+            );
         }
         notes.extend(self.miscounted.clone());
         notes
@@ -189,11 +221,5 @@ fn efficiency(
     let longest = useful_ns.clone().max()? as f64;
     let mean = useful_ns.map(|ns| ns as f64).sum::<f64>() / n_ranks;
     let (critical, wall) = (critical_ns as f64, wall_ns as f64);
-    (longest > 0.0 && wall > 0.0).then(|| Efficiency {
-        load_balance: mean / longest,
-        serialisation: longest / critical,
-        transfer: critical / wall,
-        parallel: mean / wall,
-        price_of_lockstep: critical / longest,
-    })
+    (longest > 0.0 && wall > 0.0).then(|| Efficiency::new(mean, longest, critical, wall))
 }

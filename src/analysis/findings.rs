@@ -107,14 +107,18 @@ pub struct RankFindings {
     pub guesses: u64,
     /// Points.
     pub points: u64,
+    /// Whether all that it did is known. If not, its counts and times are the least that they were.
+    pub complete: bool,
     /// Claims (one-sided) or allreduces (collective).
     pub operations: Option<u64>,
     /// Time thinking.
     pub useful_ns: Option<u64>,
     /// Time in operations, waiting for others. Collective: until the last rank had entered the
-    /// allreduce. One-sided: while the home rank was outside MPI, where it came back before the end.
+    /// allreduce. One-sided: while the target rank was outside MPI, of operations that took longer than
+    /// usual and ended when it was back.
     pub wait_ns: Option<u64>,
-    /// How wrong `wait_ns`, and so `operation_ns` and blame for it, may be because clocks differ.
+    /// How wrong `wait_ns`, and so `operation_ns` and blame for it, may be because clocks differ, and drift
+    /// as they may between two measurements of them.
     pub wait_error_ns: Option<u64>,
     /// Time in operations that is not waiting.
     pub operation_ns: Option<u64>,
@@ -132,6 +136,9 @@ pub struct RankFindings {
     pub blame: Option<Blame>,
     /// Whom it waited for longest, and how long (collective).
     pub waited_most_for: Option<(u32, u64)>,
+    /// What the run would have taken less, had this rank computed no longer than the median of all: wall
+    /// time, by replaying the run (collective).
+    pub saving_ns: Option<u64>,
 }
 
 /// POP efficiencies (POP Centre of Excellence, "Standard metrics for performance analysis"), each 0 to
@@ -147,16 +154,39 @@ pub struct Efficiency {
     pub transfer: f64,
     /// Mean useful time over the time the run took.
     pub parallel: f64,
-    /// 1 / serialisation: how many times longer the same work takes in lockstep.
-    pub price_of_lockstep: f64,
+    /// [`Efficiency::slowdown`] of the first two: how many times longer the same computation takes, dealt out
+    /// as it was and synchronised as it was, than dealt out evenly with nobody waiting, on a network that costs
+    /// nothing.
+    pub synchronisation_slowdown: f64,
 }
 
-/// One-sided operations and the home rank's absence.
+impl Efficiency {
+    /// Of computation with this mean and this longest over ranks, `critical` along the run's synchronisation,
+    /// and a run that took `wall`: all in one unit, and none of them 0.
+    pub fn new(mean: f64, longest: f64, critical: f64, wall: f64) -> Self {
+        let (load_balance, serialisation) = (mean / longest, longest / critical);
+        Efficiency {
+            load_balance,
+            serialisation,
+            transfer: critical / wall,
+            parallel: mean / wall,
+            synchronisation_slowdown: Self::slowdown(load_balance, serialisation),
+        }
+    }
+
+    /// The synchronisation slowdown, 1 or more: 1 / (load balance × serialisation efficiency).
+    pub fn slowdown(load_balance: f64, serialisation: f64) -> f64 {
+        1.0 / (load_balance * serialisation)
+    }
+}
+
+/// One-sided operations and their target rank's absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Stalls {
     /// Operations of other ranks that were under way while the home rank was outside MPI.
     pub n_home_away: u64,
-    /// Those of them that ended only after it had come back.
+    /// Those of them that waited for it: they ended when it was back, and it had stayed away for longer than
+    /// operations usually take. None of CPU atomics.
     pub n_stalled: u64,
     /// How long these were under way while it was away.
     pub stall_ns: u64,
@@ -227,6 +257,9 @@ pub struct Findings {
     pub path: String,
     /// What the findings rest on.
     pub source: Source,
+    /// Whether something is missing of what the source should have: ranks' records, or lines of a log. What
+    /// depends on all of it is `None` then.
+    pub partial: bool,
     /// What was played.
     pub setup: Setup,
     /// One entry a rank that there is something to say of.
@@ -237,7 +270,9 @@ pub struct Findings {
     pub complete_ns: Option<u64>,
     /// How long the games took that are complete, where there are several.
     pub games: Option<GameTimes>,
-    /// Points beyond one for each digit and game.
+    /// Points beyond one for each digit and game. Where records are missing, those that were found if any were
+    /// (one-sided): each of them is a fault, whatever else is missing. In a collective run they are a number of the
+    /// whole game, and unknown then.
     pub double_scores: Option<u64>,
     /// The first of them.
     pub double_scored: Vec<DoubleScore>,
@@ -245,6 +280,9 @@ pub struct Findings {
     pub lockstep: Option<Lockstep>,
     /// Allreduces of every rank.
     pub rounds: Option<u64>,
+    /// Waiting in allreduces of which it is not known who came last, because the last two came within the
+    /// errors of their clocks (collective).
+    pub unattributed_wait_ns: Option<u64>,
     /// Efficiencies.
     pub efficiency: Option<Efficiency>,
     /// Progress stalls (one-sided).
@@ -263,10 +301,16 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Σ over ranks of some time; `None` where one of them does not tell.
+    /// Σ over ranks of some count or time; `None` where one of them does not tell, or not all of it.
     pub fn sum_ns(&self, of: impl Fn(&RankFindings) -> Option<u64>) -> Option<u64> {
-        let add = |sum: u64, rank| Some(sum.saturating_add(of(rank)?));
-        self.per_rank.iter().try_fold(0, add)
+        let add = |sum: u64, rank: &RankFindings| {
+            let ns = of(rank).filter(|_| rank.complete)?;
+            Some(sum.saturating_add(ns))
+        };
+        match self.partial {
+            true => None,
+            false => self.per_rank.iter().try_fold(0, add),
+        }
     }
 
     /// Mean over ranks of some time, in nanoseconds.

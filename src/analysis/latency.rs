@@ -76,6 +76,11 @@ impl Histogram {
         })
     }
 
+    /// How many took longer, give or take those that took up to 1/64 more.
+    pub(super) fn n_above(&self, ns: u64) -> u64 {
+        self.buckets[bucket_of(ns) + 1..].iter().sum()
+    }
+
     /// So many percent took no longer, up to 1/64 more; 0 without operations.
     pub(super) fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.n) * u128::from(percent)).div_ceil(100) as u64;

@@ -1,6 +1,34 @@
 //! The numbers of a run by name: what `--fail-if`, CSV and comparisons of repeated runs use.
 
 use super::findings::{Findings, RankFindings};
+use crate::trace::Version;
+
+/// Numbers of what was recorded, which are known of a part of it, and numbers that [`Findings`] have of a part only
+/// where that tells them. All others are of the whole run.
+const OF_PART: &[&str] = &[
+    "double_scores",
+    "order_violations",
+    "records",
+    "dropped_records",
+    "incomplete_ranks",
+    "ranks",
+    "games",
+];
+
+/// Numbers that only one version of the game has.
+const OF_ONE_SIDED: &[&str] = &[
+    "home_away",
+    "stalls",
+    "stall_s",
+    "stall_max_s",
+    "order_violations",
+];
+const OF_COLLECTIVE: &[&str] = &[
+    "rounds",
+    "lockstep",
+    "wait_clock_free_s",
+    "wait_unattributed_s",
+];
 
 /// A number of a run.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +43,18 @@ pub struct Metric {
 impl Metric {
     /// The number of this run, where it is known.
     pub fn of(&self, run: &Findings) -> Option<f64> {
-        (self.of)(run)
+        match run.partial && !OF_PART.contains(&self.name) {
+            true => None,
+            false => (self.of)(run),
+        }
+    }
+
+    /// Whether runs like this one have the number at all: a collective one has no stalls.
+    pub fn applies_to(&self, run: &Findings) -> bool {
+        match run.setup.version {
+            Some(Version::Rma) => !OF_COLLECTIVE.contains(&self.name),
+            Some(Version::Collective) | None => !OF_ONE_SIDED.contains(&self.name),
+        }
     }
 }
 
@@ -46,8 +85,8 @@ macro_rules! metrics {
 metrics! {
     wall_s: "how long it took", |run| run.wall_ns.map(seconds);
     complete_s: "until all digits were claimed", |run| run.complete_ns.map(seconds);
-    guesses: "guesses of all ranks", |run| Some(run.per_rank.iter().map(|r| r.guesses as f64).sum());
-    points: "points of all ranks", |run| Some(run.per_rank.iter().map(|r| r.points as f64).sum());
+    guesses: "guesses of all ranks", |run| run.sum_ns(|r| Some(r.guesses)).map(|n| n as f64);
+    points: "points of all ranks", |run| run.sum_ns(|r| Some(r.points)).map(|n| n as f64);
     double_scores: "points beyond one a digit", |run| run.double_scores.map(|n| n as f64);
     rounds: "allreduces of every rank", |run| run.rounds.map(|n| n as f64);
     useful_s: "thinking", |run| sum_s(run, |r| r.useful_ns);
@@ -55,6 +94,8 @@ metrics! {
     wait_error_s: "how wrong that may be because clocks differ", |run| sum_s(run, |r| r.wait_error_ns);
     wait_clock_free_s: "waiting, without comparing clocks",
         |run| sum_s(run, |r| r.allreduce_wait.map(|wait| wait.clock_free_ns));
+    wait_unattributed_s: "waiting for one of several who came last within the errors of their clocks",
+        |run| run.unattributed_wait_ns.map(seconds);
     operation_s: "in operations, not waiting", |run| sum_s(run, |r| r.operation_ns);
     in_operations_s: "in operations, waiting included", |run| sum_s(run, |r| r.in_operations_ns);
     tracer_s: "recording", |run| sum_s(run, |r| r.tracer_ns);
@@ -67,12 +108,13 @@ metrics! {
     serialisation_efficiency: "what lockstep leaves of it", |run| run.efficiency.map(|e| e.serialisation);
     transfer_efficiency: "what operations leave of it", |run| run.efficiency.map(|e| e.transfer);
     parallel_efficiency: "share of all time that was useful", |run| run.efficiency.map(|e| e.parallel);
-    price_of_lockstep: "times longer for the same work", |run| run.efficiency.map(|e| e.price_of_lockstep);
+    synchronisation_slowdown: "1 / (load balance × serialisation efficiency)",
+        |run| run.efficiency.map(|e| e.synchronisation_slowdown);
     lockstep: "1 where guesses + points is the same on all ranks, else 0",
         |run| run.lockstep.as_ref().map(|lockstep| f64::from(u8::from(lockstep.holds)));
     home_away: "operations under way while the home rank was outside MPI",
         |run| run.stalls.map(|stalls| stalls.n_home_away as f64);
-    stalls: "those of them that ended only after it had come back", |run| run.stalls.map(|stalls| stalls.n_stalled as f64);
+    stalls: "those of them that waited for it to come back", |run| run.stalls.map(|stalls| stalls.n_stalled as f64);
     stall_s: "how long these were under way while it was away", |run| run.stalls.map(|stalls| seconds(stalls.stall_ns));
     stall_max_s: "the longest of these times", |run| run.stalls.map(|stalls| seconds(stalls.max_ns));
     operation_p50_s: "median operation, waiting included", |run| run.latency.map(|l| seconds(l.p50_ns));
@@ -80,7 +122,7 @@ metrics! {
     operation_p99_s: "99th percentile", |run| run.latency.map(|l| seconds(l.p99_ns));
     operation_max_s: "longest operation", |run| run.latency.map(|l| seconds(l.max_ns));
     order_violations: "claims that fit into no order",
-        |run| run.order.as_ref().map(|order| order.n_violations as f64);
+        |run| Some(run.order.as_ref()?.known_violations()? as f64);
     clock_violations: "operations that ended before they can have, by the clocks",
         |run| run.recorded.as_ref().map(|recorded| recorded.clock_violations as f64);
     records: "records read", |run| run.recorded.as_ref().map(|recorded| recorded.records as f64);
@@ -122,7 +164,5 @@ pub const RANK_METRICS: &[RankMetric] = &[
     ("blame_fair_s", |rank| {
         rank.blame.map(|blame| seconds(blame.fair_ns))
     }),
-    ("blame_fixable_s", |rank| {
-        rank.blame.map(|blame| seconds(blame.fixable_ns))
-    }),
+    ("saving_s", |rank| rank.saving_ns.map(seconds)),
 ];

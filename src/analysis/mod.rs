@@ -15,6 +15,7 @@ mod log;
 mod metrics;
 mod order;
 mod rank;
+mod replay;
 mod rounds;
 mod scores;
 mod source;
@@ -27,22 +28,22 @@ mod timeline;
 mod watch;
 
 pub use analyse::{analyse, analyse_trace, analyse_watched, watch_trace};
-pub use compare::{Extremes, Part, Waterfall, differences};
+pub use compare::{Extremes, Part, Waterfall, circumstances, differences};
 pub use expression::{Expression, Name, ParseError};
 pub use findings::{
     DoubleScore, Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup,
     Source, Stalls, claiming,
 };
 pub use games::{GameSeconds, GameTimes, Games};
-pub use group::{Group, GroupSpread, Row, rows as group_rows};
+pub use group::{DECLARED, Group, GroupSpread, Row, rows as group_rows};
 pub use latency::{Histogram, Latency};
 pub use log::{GameLog, LogError, LoggedRank};
 pub use metrics::{METRICS, Metric, RANK_METRICS, RankMetric, metric};
-pub use order::{Method, Order, OrderCheck, OrderViolation, Witness};
+pub use order::{ClaimSetup, Method, Order, OrderCheck, OrderViolation, Witness};
 pub use rank::Stream;
 pub use rounds::{Arrival, Blame, RankWait, Rounds};
 pub use source::{of_log, of_summary, read_run, read_run_watched};
-pub use statistics::{RankTest, Spread, rank_test};
+pub use statistics::{Adjusted, RankTest, Spread, adjust, paired_test, rank_test};
 #[cfg(test)]
 pub(crate) use summary::tests as summaries;
 pub use summary::{

@@ -125,6 +125,19 @@ impl<S: Stream> Rank<S> {
         self.stream.end()
     }
 
+    /// Whether all that the rank did in `games` games is known: also where it did not come to close its file
+    /// after the last.
+    pub(super) fn is_whole(&self, games: u64) -> bool {
+        let has_finished = |last: Record| {
+            last.kind == Kind::Finish && u64::from(last.game).checked_add(1) == Some(games)
+        };
+        match self.end() {
+            End::Closed => true,
+            End::CutShort => self.last.is_some_and(has_finished),
+            _ => false,
+        }
+    }
+
     /// Takes records of `game` up to and with the next operation, which it returns. `None` when the
     /// game, or the stream, has no more. Shows `watch` those before; the operation is shown when it was
     /// [counted](Rank::count).
@@ -166,7 +179,10 @@ impl<S: Stream> Rank<S> {
         self.sums.wait_ns += wait_ns;
         self.sums.operation_ns += operation_ns;
         self.sums.tracer_ns += tracer_ns;
-        self.game.operations += u64::from(record.outcome != Outcome::Skipped);
+        // Of 0 nothing is announced: that is a sign of life, or a checkpoint.
+        let is_upkeep = record.outcome == Outcome::Announced && record.item == 0;
+        let is_one = record.outcome != Outcome::Skipped && !is_upkeep;
+        self.game.operations += u64::from(is_one);
         if record.outcome != Outcome::Announced {
             self.game.guesses += 1;
         }

@@ -8,7 +8,7 @@ use super::findings::{DoubleScore, Findings, Lockstep, RankFindings, Setup, Sour
 use super::log::GameLog;
 use super::summary::RunSummary;
 use super::watch::Watch;
-use crate::trace::{ProgressInfo, RunInfo, Trace, Version, read_up_to};
+use crate::trace::{ProgressInfo, RunInfo, Trace, Version, read_up_to, text_of};
 
 /// Largest document or log that is read.
 const MAX_FILE_BYTES: u64 = 1 << 28;
@@ -44,7 +44,7 @@ pub fn read_run_watched<W: Watch>(
 
 fn read_file(path: &Path) -> Result<Findings, String> {
     let bytes = read_up_to(MAX_FILE_BYTES, path).map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = text_of(&bytes)?;
     let mut findings = match text.trim_start().starts_with('{') {
         true => of_summary(&RunSummary::from_json(&text)?),
         false => of_log(&GameLog::read(&text).map_err(|error| {
@@ -65,6 +65,8 @@ pub fn of_summary(run: &RunSummary) -> Findings {
         node: rank.node,
         guesses: rank.guesses,
         points: rank.points,
+        // The dead have told what they did until then.
+        complete: !run.dead_ranks.contains(&rank.rank),
         operations: Some(rank.operations),
         useful_ns: Some(ns(rank.think_s)),
         wait_ns: None,
@@ -77,6 +79,7 @@ pub fn of_summary(run: &RunSummary) -> Findings {
         allreduce_wait: None,
         blame: None,
         waited_most_for: None,
+        saving_ns: None,
     });
     let mut hosts: Vec<&str> = run.per_rank.iter().map(|rank| rank.host.as_str()).collect();
     hosts.sort_unstable();
@@ -119,6 +122,7 @@ pub fn of_log(log: &GameLog) -> Findings {
         node: None,
         guesses: rank.guesses,
         points: rank.points,
+        complete: rank.finished,
         operations: None,
         useful_ns: None,
         wait_ns: None,
@@ -131,6 +135,7 @@ pub fn of_log(log: &GameLog) -> Findings {
         allreduce_wait: None,
         blame: None,
         waited_most_for: None,
+        saving_ns: None,
     });
     let finished = log.ranks.len() == log.n_ranks as usize && log.ranks.iter().all(|r| r.finished);
     let deviation = log.out_of_step.first().map(|rank| {
@@ -148,6 +153,7 @@ pub fn of_log(log: &GameLog) -> Findings {
     });
     let mut findings = Findings {
         per_rank: per_rank.collect(),
+        partial: !finished,
         double_scores: log.double_scores,
         double_scored: double_scored.collect(),
         lockstep,
@@ -167,6 +173,7 @@ fn nothing(source: Source) -> Findings {
         label: String::new(),
         path: String::new(),
         source,
+        partial: false,
         setup: Setup {
             version: None,
             claim_with: None,
@@ -191,6 +198,7 @@ fn nothing(source: Source) -> Findings {
         double_scored: Vec::new(),
         lockstep: None,
         rounds: None,
+        unattributed_wait_ns: None,
         efficiency: None,
         stalls: None,
         latency: None,

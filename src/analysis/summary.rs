@@ -125,7 +125,7 @@ pub struct RankSummary {
     pub think_s: f64,
     /// RMA operations (one-sided) or allreduces (collective).
     pub operations: u64,
-    /// Time in those operations, waiting included, in seconds.
+    /// Time in those operations, waiting included, and in signs of life and checkpoints between them, in seconds.
     pub operation_s: f64,
     /// Time from the start of the game to its end on this rank, in seconds.
     pub play_s: f64,

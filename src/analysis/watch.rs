@@ -16,8 +16,8 @@ pub struct Watched {
     pub end_ns: u64,
     /// How much of it was waiting.
     pub wait_ns: u64,
-    /// The rank that was waited for: the last to come to an allreduce (itself, where it was the last), or
-    /// the home rank, where an operation waited for it.
+    /// The rank that was waited for: the last to come to an allreduce (itself, where it was the last; `None`
+    /// where that is not known), or the home rank, where an operation waited for it.
     pub waited_for: Option<u32>,
     /// Whether it claimed a digit that nobody had claimed in its game. Collective: the allreduce that
     /// decided it; of several ranks that score a digit in one round, the first has it.

@@ -3,7 +3,7 @@
 //! ```text
 //! plan.json       the plan, and the batch's number; written once
 //! journal.jsonl   a line a run that is over
-//! lock            held by the batch that is at work
+//! lock            held by the batch that is at work, where the file system has locks
 //! cells/<cell>/<repetition>/   stdout, stderr and trace of each run
 //! results.csv, results.json, report.html
 //! ```
@@ -13,14 +13,16 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Entry, Journal, open_own, read, sync_folder, write_whole};
+use super::journal::{Entry, Journal, open_own, read, write_whole};
 use super::plan::{Plan, of_canonical};
 use super::schedule::Run;
+use crate::checkpoint::sync_folder;
 use crate::launch::end_all_marked;
 use crate::trace::{is_part_name, read_up_to};
 
@@ -203,7 +205,7 @@ fn lock(folder: &Path) -> Result<File, String> {
     let path = folder.join(LOCK_FILE);
     let say = |error: io::Error| format!("cannot lock {}: {error}", path.display());
     let mut file = open_own(&path).map_err(say)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock_in_time(&file) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();
@@ -216,6 +218,18 @@ fn lock(folder: &Path) -> Result<File, String> {
                 folder.display()
             ));
         }
+        // Lustre without the mount option flock, NFS without its lock service, FUSE.
+        Err(
+            error @ (rustix::io::Errno::NOSYS
+            | rustix::io::Errno::NOLCK
+            | rustix::io::Errno::OPNOTSUPP),
+        ) => {
+            tracing::warn!(
+                "the file system of {} has no locks ({error}): nothing keeps a second batch out of the \
+                 folder, so start none while this one is at work",
+                folder.display()
+            );
+        }
         Err(error) => return Err(say(error.into())),
     }
     // For people alone: it is the lock that counts.
@@ -224,6 +238,24 @@ fn lock(folder: &Path) -> Result<File, String> {
         .and_then(|()| writeln!(file, "{}", std::process::id()));
     written.and_then(|()| sync_folder(folder)).map_err(say)?;
     Ok(file)
+}
+
+/// Locks `file`; `WOULDBLOCK` if another batch holds the lock.
+///
+/// A process that a batch is starting has all files of the batch until it executes its program. If the batch is killed
+/// meanwhile, that process holds the lock a little longer, on busy cores for a while.
+fn lock_in_time(file: &File) -> rustix::io::Result<()> {
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+    let start = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < TIMEOUT => {
+                sleep(BETWEEN_TRIES);
+            }
+            locked => return locked,
+        }
+    }
 }
 
 fn read_plan(path: &Path) -> Result<Option<PlanFile>, String> {

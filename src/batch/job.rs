@@ -66,6 +66,16 @@ fn was_not_launched(folder: &Path) -> bool {
         .any(|line| line.starts_with("srun: error: task") && line.contains("launch failed"))
 }
 
+/// Whether ranks ended their run because one had waited for longer than `--timeout` in one operation. Some
+/// launchers have an exit code of their own for that.
+fn waited_too_long(status: ExitStatus, folder: &Path) -> bool {
+    /// That of `onesided play`.
+    const EXIT_CODE: i32 = 124;
+    let said = || fs::read(folder.join("stderr")).unwrap_or_default();
+    status.code() == Some(EXIT_CODE)
+        || String::from_utf8_lossy(&said()).contains(" has waited in MPI_")
+}
+
 /// Whether a run may have failed because all is to end, and not by itself.
 fn was_interrupted(goes_on: &mut impl FnMut() -> bool) -> bool {
     let grace = match std::env::var_os("SLURM_JOB_ID") {
@@ -107,7 +117,7 @@ impl Jobs {
             .collect();
         words.push(self.program.clone().into());
         words.extend(cell.arguments(run.seed).into_iter().map(Into::into));
-        let timeout = self.timeout.unwrap_or_else(|| timeout_within(limit));
+        let timeout = self.timeout_within(limit);
         words.extend(["--timeout".into(), duration(timeout).into()]);
         words.extend(["--format", "json", "--quiet", "--trace"].map(Into::into));
         words.push(folder.join("trace").into());
@@ -115,6 +125,11 @@ impl Jobs {
             words.extend(["--trace-records".into(), records.to_string().into()]);
         }
         words
+    }
+
+    /// How long a rank of a run may wait that may itself take `limit`.
+    fn timeout_within(&self, limit: Duration) -> Duration {
+        self.timeout.unwrap_or_else(|| timeout_within(limit))
     }
 
     /// Plays a run in its own empty `folder`, for at most `limit`. `None` if `goes_on`, which is asked
@@ -170,6 +185,7 @@ impl Jobs {
             status: Status::Failed,
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             took_s: 0.0,
+            at_least_s: None,
             code: None,
             signal: None,
             why: None,
@@ -202,6 +218,7 @@ impl Jobs {
             End::Interrupted => return Ok(None),
             End::Late => {
                 entry.status = Status::TimedOut;
+                entry.at_least_s = Some(limit.as_secs_f64());
                 let limit = humantime::format_duration(limit);
                 entry.why = Some(format!("had not ended after {limit}: ended"));
             }
@@ -212,7 +229,13 @@ impl Jobs {
                         Ok(findings) => entry.measured(&findings),
                         Err(why) => entry.why = Some(why),
                     },
-                    false => entry.why = Some(status_in_words(status)),
+                    false => {
+                        entry.why = Some(status_in_words(status));
+                        if waited_too_long(status, folder) {
+                            entry.status = Status::TimedOut;
+                            entry.at_least_s = Some(self.timeout_within(limit).as_secs_f64());
+                        }
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::sync_folder;
 use crate::trace::{WholeFile, read_from_up_to};
 
 /// What became of a run.
@@ -19,7 +20,8 @@ pub enum Status {
     Done,
     /// It ended otherwise.
     Failed,
-    /// It had not ended within its time limit, and was ended.
+    /// It had not ended within its time limit, and was ended; or its ranks ended it, because one had waited for
+    /// too long.
     TimedOut,
 }
 
@@ -49,6 +51,9 @@ pub struct Entry {
     pub started: String,
     /// From the launcher's start to its end, in seconds.
     pub took_s: f64,
+    /// Where it did not end in time: how long it would have taken at least, in seconds.
+    #[serde(default)]
+    pub at_least_s: Option<f64>,
     /// The launcher's exit code, where it has one.
     pub code: Option<i32>,
     /// The signal that it died of, where it did.
@@ -163,11 +168,6 @@ fn read_from(file: &mut File, path: &Path) -> Result<(Vec<Entry>, u64), String> 
     Ok((entries, whole as u64))
 }
 
-/// Has the disk remember a folder's entries.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
 /// Writes a file beside its name and renames it: whoever reads it finds the old one or the new one, whole.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
@@ -189,6 +189,7 @@ pub(super) mod tests {
             status: Status::Done,
             started: "2026-01-01T00:00:00Z".into(),
             took_s: 0.1 + f64::from(repetition),
+            at_least_s: None,
             code: Some(0),
             signal: None,
             why: None,

@@ -11,14 +11,16 @@
 //! | `job` | one run |
 //! | `theory` | what lockstep should cost |
 //! | `slurm` | the job script that plays it on a cluster |
-//! | `results`, `report` | what all runs say together |
+//! | `results`, `pair`, `bounded`, `report` | what all runs say together |
 
+mod bounded;
 mod cell;
 mod choice;
 mod estimate;
 mod folder;
 mod job;
 mod journal;
+mod pair;
 mod plan;
 mod report;
 mod results;

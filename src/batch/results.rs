@@ -6,25 +6,23 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::bounded::{Between, BoundedSpread};
 use super::cell::Cell;
-use super::choice::{Guess, Version};
+use super::choice::Version;
 use super::journal::{Entry, Status, write_whole};
+use super::pair::{Pair, pairs};
 use super::plan::Plan;
 use super::theory::Theory;
-use crate::analysis::{GroupSpread, METRICS, Spread, rank_test};
+use crate::analysis::{Efficiency, METRICS, metric};
 
 /// Value of the field `format` of `results.json`.
-pub const BATCH_FORMAT: &str = "onesided-batch/1";
+pub const BATCH_FORMAT: &str = "onesided-batch/2";
 
 /// The JSON Schema (2020-12) of `results.json`.
 pub const BATCH_SCHEMA: &str = include_str!("batch.schema.json");
 
-/// Mean thinking over what it takes with the run's synchronisation on a network that costs nothing; its
-/// inverse is the price of lockstep. From a trace alone.
-pub const SYNCHRONISED: &str = "synchronised_efficiency";
-
-/// How many times longer the same thinking takes because ranks wait for each other.
-pub const PRICE: &str = "price_of_synchronisation";
+/// The metric that theory is held against: [`Efficiency::synchronisation_slowdown`].
+pub(super) const SLOWDOWN: &str = "synchronisation_slowdown";
 
 /// All results, as `results.json` has them.
 #[derive(Debug, Clone, Serialize)]
@@ -70,40 +68,13 @@ pub struct CellResults {
     pub failed: usize,
     /// Number of runs that did not end in time.
     pub timed_out: usize,
-    /// Medians, with 95 % confidence intervals, of what all runs tell.
-    pub metrics: BTreeMap<String, GroupSpread>,
+    /// Medians, with 95 % confidence intervals, of what all runs tell that were played to their end; of the
+    /// time `wall_s` those that did not end in time are part, with at least the time that they had.
+    pub metrics: BTreeMap<String, BoundedSpread>,
     /// What theory says of its think times in lockstep; `None` where nobody thinks.
     pub theory: Option<Theory>,
     /// The same with the share of rounds in which ranks that had just scored did not think (collective).
     pub theory_with_scores: Option<Theory>,
-}
-
-/// A one-sided cell beside a collective one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Pair {
-    /// Name of the one-sided cell.
-    pub one_sided: String,
-    /// Name of the collective cell.
-    pub collective: String,
-    /// The one-sided time over the collective one: of runs of one repetition, that is, of one seed.
-    pub time_ratio: Option<GroupSpread>,
-    /// The chance that two cells which do not differ would look as different as these do (two-sided
-    /// Mann–Whitney test of their times).
-    pub p: Option<f64>,
-    /// Whether the difference is significant (p < 0.05).
-    pub significant: bool,
-}
-
-/// The spread of a sample.
-fn spread(sample: &[f64]) -> Option<GroupSpread> {
-    let spread = Spread::of(sample)?;
-    let bound = |value: f64| spread.is_bounded().then_some(value);
-    Some(GroupSpread {
-        n: sample.len(),
-        median: spread.median,
-        low: bound(spread.low),
-        high: bound(spread.high),
-    })
 }
 
 impl Results {
@@ -132,12 +103,7 @@ impl Results {
             .iter()
             .map(|cell| CellResults::new(cell, runs_of(cell)))
             .collect();
-        let one_sided = |cell: &&Cell| cell.variant.version == Version::Rma;
-        let pairs = plan.cells.iter().filter(one_sided).filter_map(|cell| {
-            let partner = partner(plan, cell)?;
-            Some(Pair::new(cell, runs_of(cell), partner, runs_of(partner)))
-        });
-        let pairs = pairs.collect();
+        let pairs = pairs(plan, runs_of);
         let runs: Vec<Entry> = plan.cells.iter().flat_map(runs_of).cloned().collect();
         let mut mpi_libraries: Vec<String> = runs
             .iter()
@@ -167,12 +133,7 @@ impl Results {
 
     /// One line a run: parameters, what became of it, its numbers.
     pub fn csv(&self) -> String {
-        let names = || {
-            METRICS
-                .iter()
-                .map(|metric| metric.name)
-                .chain([SYNCHRONISED, PRICE])
-        };
+        let names = || METRICS.iter().map(|metric| metric.name);
         let mut text = String::from("cell,repetition,seed");
         let empty: Vec<(&str, String)> = self
             .cells
@@ -181,7 +142,7 @@ impl Results {
         for (name, _) in &empty {
             text += &format!(",{name}");
         }
-        text += ",status,started,took_s,code,signal,why,source,mpi_library";
+        text += ",status,started,took_s,code,signal,why,source,mpi_library,wall_at_least_s";
         names().for_each(|name| text += &format!(",{name}"));
         text.push('\n');
         for run in &self.runs {
@@ -209,6 +170,8 @@ impl Results {
                 run.why.clone().unwrap_or_default(),
                 run.source.clone().unwrap_or_default(),
                 run.mpi_library.clone().unwrap_or_default(),
+                run.time()
+                    .map_or(String::new(), |time| time.least.to_string()),
             ]);
             fields.extend(
                 names().map(|name| run.metrics.get(name).map_or(String::new(), f64::to_string)),
@@ -245,14 +208,16 @@ impl Entry {
                 .insert("parallel_efficiency".into(), efficiency);
         }
         let of = |name: &str| self.metrics.get(name).copied();
-        let efficiencies = of("load_balance").zip(of("serialisation_efficiency"));
-        if let Some((balance, serialisation)) = efficiencies {
-            let efficiency = balance * serialisation;
-            if efficiency > 0.0 {
-                self.metrics.insert(SYNCHRONISED.into(), efficiency);
-                self.metrics.insert(PRICE.into(), 1.0 / efficiency);
+        if let Some((balance, serialisation)) =
+            of("load_balance").zip(of("serialisation_efficiency"))
+        {
+            let slowdown = Efficiency::slowdown(balance, serialisation);
+            if slowdown.is_finite() {
+                self.metrics.insert(SLOWDOWN.into(), slowdown);
             }
         }
+        // Journals of earlier versions have numbers that are defined no more.
+        self.metrics.retain(|name, _| metric(name).is_some());
     }
 }
 
@@ -267,13 +232,17 @@ impl CellResults {
             .first()
             .map_or_else(Vec::new, |run| run.metrics.keys().collect())
         {
-            let sample: Option<Vec<f64>> = done
+            let sample: Option<Vec<Between>> = done
                 .iter()
-                .map(|run| run.metrics.get(name).copied())
+                .map(|run| run.metrics.get(name).copied().map(Between::known))
                 .collect();
-            if let Some(spread) = sample.and_then(|sample| spread(&sample)) {
+            if let Some(spread) = sample.and_then(|sample| BoundedSpread::of(&sample)) {
                 metrics.insert(name.clone(), spread);
             }
+        }
+        let times: Vec<Between> = runs.iter().filter_map(Entry::time).collect();
+        if let Some(spread) = BoundedSpread::of(&times) {
+            metrics.insert("wall_s".into(), spread);
         }
         let sum = |name: &str| -> f64 { done.iter().filter_map(|run| run.metrics.get(name)).sum() };
         let steps = sum("guesses") + sum("points");
@@ -297,50 +266,8 @@ impl CellResults {
     }
 
     /// The median of a number, and its interval.
-    pub fn metric(&self, name: &str) -> Option<&GroupSpread> {
+    pub fn metric(&self, name: &str) -> Option<&BoundedSpread> {
         self.metrics.get(name)
-    }
-}
-
-/// The collective cell that a one-sided one is compared with: that of its workload whose ranks guess as
-/// its do. Dealt digits have none of their kind; they are compared with guesses among unclaimed ones, or
-/// else with uniform ones.
-fn partner<'a>(plan: &'a Plan, cell: &Cell) -> Option<&'a Cell> {
-    let wanted: &[Guess] = match cell.variant.guess {
-        Guess::Uniform => &[Guess::Uniform],
-        Guess::Unclaimed => &[Guess::Unclaimed],
-        Guess::Ticket => &[Guess::Unclaimed, Guess::Uniform],
-    };
-    wanted.iter().find_map(|&guess| {
-        plan.cells.iter().find(|other| {
-            other.workload_index == cell.workload_index
-                && other.variant.version == Version::Collective
-                && other.variant.guess == guess
-        })
-    })
-}
-
-impl Pair {
-    fn new(cell: &Cell, runs: &[Entry], partner: &Cell, others: &[Entry]) -> Self {
-        let times = |runs: &[Entry]| -> BTreeMap<u32, f64> {
-            let done = runs.iter().filter(|run| run.status == Status::Done);
-            let time = |run: &Entry| Some((run.repetition, *run.metrics.get("wall_s")?));
-            done.filter_map(time).collect()
-        };
-        let (own, theirs) = (times(runs), times(others));
-        let ratios: Vec<f64> = own
-            .iter()
-            .filter_map(|(repetition, s)| Some(s / theirs.get(repetition)?))
-            .collect();
-        let sample = |times: &BTreeMap<u32, f64>| times.values().copied().collect::<Vec<f64>>();
-        let test = rank_test(&sample(&own), &sample(&theirs));
-        Pair {
-            one_sided: cell.name.clone(),
-            collective: partner.name.clone(),
-            time_ratio: spread(&ratios),
-            p: test.map(|test| test.p),
-            significant: test.is_some_and(|test| test.is_significant()),
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What lockstep should cost, for think times that are independent of each other.
 //!
 //! In lockstep a round lasts as long as the longest think time of all P ranks, and of that a rank thinks its
-//! own. So the efficiency is the mean think time over the expected longest one. The longest of P independent
+//! own. Over many rounds the synchronisation slowdown, 1 / (load balance × serialisation efficiency) of a
+//! run, is the sum of the longest think times over the sum of the mean ones: it tends to the expected longest
+//! think time over the mean, `E[max] / mean`, and efficiency to the inverse of that. The longest of P independent
 //! exponential ones has the mean H_P = 1 + 1/2 + … + 1/P times theirs (A. Rényi, "On the theory of order
 //! statistics", Acta Math. Acad. Sci. Hung. 4 (1953)), so that efficiency falls as 1/H_P; of P from the
 //! uniform distribution on [a, b] it is a + (b − a)·P/(P + 1); of equal ones, one of them, and lockstep
@@ -27,8 +29,8 @@ pub struct Theory {
     pub round_s: f64,
     /// Mean think time over that: what parallel efficiency falls to.
     pub efficiency: f64,
-    /// Its inverse: how many times longer the same thinking takes.
-    pub price: f64,
+    /// Its inverse, `E[max] / mean`: what a run's synchronisation slowdown tends to over many rounds.
+    pub synchronisation_slowdown: f64,
 }
 
 /// The n-th harmonic number, 1 + 1/2 + … + 1/n.
@@ -57,13 +59,13 @@ impl Workload {
         }
         let of_ranks = over_ranks(&|extra| (mean + extra - mean_think_s).powi(2));
         let round_s = expected_longest(self.think, &groups, idle);
-        let price = round_s / ((1.0 - idle) * mean_think_s);
+        let synchronisation_slowdown = round_s / ((1.0 - idle) * mean_think_s);
         Some(Theory {
             mean_think_s,
             spread: (variance + of_ranks).sqrt() / mean_think_s,
             round_s,
-            efficiency: 1.0 / price,
-            price,
+            efficiency: 1.0 / synchronisation_slowdown,
+            synchronisation_slowdown,
         })
     }
 
@@ -198,7 +200,7 @@ mod tests {
             near(uniform.round_s, 0.005 + 0.010 * p / (p + 1.0));
             near(uniform.spread, 10.0 / f64::sqrt(12.0) / 10.0);
             let equal = theory(ranks, &[("think", "2ms")], 0.0);
-            near(equal.price, 1.0);
+            near(equal.synchronisation_slowdown, 1.0);
             assert_eq!(equal.spread, 0.0);
         }
         near(harmonic(4), 25.0 / 12.0);

@@ -39,7 +39,7 @@
 //!
 //! The new file is created, never opened: nobody can put a link or a file of theirs in its place
 //! (`O_EXCL`). It has the permissions of the file that it replaces, if that is the user's own, else
-//! those that the umask gives. If `FILE` is a symbolic link, what it leads to is replaced; in a folder with the
+//! those that the umask gives; file systems that refuse `chmod` decide for themselves. If `FILE` is a symbolic link, what it leads to is replaced; in a folder with the
 //! sticky bit that all may write to, such as `/tmp`, only if the link is the user's own or the folder owner's
 //! (the rule of Linux' `fs.protected_symlinks`).
 //!
@@ -47,6 +47,7 @@
 //! lock on its file (`flock`) while it lives, on whichever host where the file system carries locks between
 //! hosts, so nothing is removed that is still being written; where there are no locks nothing is removed.
 
+mod exact;
 mod format;
 mod reader;
 mod replace;
@@ -54,6 +55,8 @@ mod writer;
 
 pub use format::{MAX_META_BYTES, PIECE_WORDS};
 pub use reader::Reader;
+pub(crate) use replace::sync_folder;
+pub use replace::{keep_permissions, previous_of};
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading a checkpoint, of which nothing is taken on trust.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -39,6 +39,15 @@ impl Reader {
         })
     }
 
+    /// The document of the checkpoint at `path`. Its words are not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] if the file was read and is no checkpoint, or has another document. Other errors
+    /// are the system's, and show nothing of what the file holds.
+    pub fn meta_of<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+        Self::open_unchecked(path)?.meta().map_err(invalid)
+    }
+
     fn open_alone(path: &Path) -> Result<Self, String> {
         let name = path.display().to_string();
         let reader = Self::open_unchecked(path).map_err(|why| format!("{name}: {why}"))?;
@@ -47,44 +56,43 @@ impl Reader {
     }
 
     /// Opens it, and checks its length, header and document.
-    fn open_unchecked(path: &Path) -> Result<Self, String> {
-        let say = |error: io::Error| error.to_string();
+    fn open_unchecked(path: &Path) -> io::Result<Self> {
         // A pipe is opened without waiting for its other end, and refused.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(flags.bits() as i32)
-            .open(path)
-            .map_err(say)?;
-        let about = file.metadata().map_err(say)?;
+            .open(path)?;
+        let about = file.metadata()?;
         if !about.is_file() {
-            return Err("it is no file, so no checkpoint of onesided".into());
+            return Err(io::Error::other(
+                "it is no file, so no checkpoint of onesided",
+            ));
         }
         let n_bytes = about.len();
-        let mut head = [0; HEADER_BYTES];
-        let there = n_bytes.min(HEADER_BYTES as u64) as usize;
-        file.read_exact_at(&mut head[..there], 0).map_err(say)?;
-        let header = Header::from_bytes(&head[..there])?;
+        let mut head = Vec::with_capacity(HEADER_BYTES);
+        (&file).take(HEADER_BYTES as u64).read_to_end(&mut head)?;
+        let header = Header::from_bytes(&head).map_err(invalid)?;
         let (Some(meta_at), Some(expected)) = (header.meta_at(), header.file_bytes()) else {
-            return Err(format!(
+            return Err(invalid(format!(
                 "it claims to have {} words, more than any file can",
                 header.n_words
-            ));
+            )));
         };
         if n_bytes < expected {
-            return Err(format!(
+            return Err(invalid(format!(
                 "it was cut short: it has {n_bytes} bytes of {expected}"
-            ));
+            )));
         }
         if n_bytes > expected {
-            return Err(format!(
+            return Err(invalid(format!(
                 "it is too long: it has {n_bytes} bytes, and should have {expected}"
-            ));
+            )));
         }
         let mut meta = vec![0; header.meta_bytes as usize]; // no more than the file has
-        (file.read_exact_at(&mut meta, meta_at)).map_err(say)?;
+        file.read_exact_at(&mut meta, meta_at)?;
         if crc32fast::hash(&meta) != header.meta_crc {
-            return Err("its document is corrupt".into());
+            return Err(invalid("its document is corrupt".into()));
         }
         Ok(Reader {
             file,
@@ -140,4 +148,9 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// What was read and is not as it should be.
+fn invalid(why: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, why)
 }

@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 1000;
 const PART: &str = ".part";
 
 /// The name under which the file before the one at `path` is kept.
-pub(super) fn previous_of(path: &Path) -> PathBuf {
+pub fn previous_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".previous");
     name.into()
@@ -64,9 +64,9 @@ impl Replacement {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let path = resolve(path)?;
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
-        let existing = existing_file(&path)?;
+        let existing = existing_file(&path)?.filter(|existing| existing.uid() == own_uid());
         remove_leftovers(&path, name);
-        let (file, part) = create_part(&path, name)?;
+        let (file, part) = create_part(&path, name, existing.as_ref())?;
         let mut kept = part.as_os_str().to_owned();
         kept.push(".previous");
         kept.push(PART);
@@ -76,8 +76,8 @@ impl Replacement {
             kept: kept.into(),
             path,
         };
-        if let Some(existing) = existing.filter(|existing| existing.uid() == own_uid()) {
-            (replacement.file).set_permissions(existing.permissions())?;
+        if let Some(existing) = existing {
+            keep_permissions(&replacement.file, &existing)?;
         }
         Ok(replacement)
     }
@@ -105,10 +105,7 @@ impl Replacement {
     fn take(&mut self, step: Step) -> io::Result<()> {
         match step {
             Step::SyncFile => self.file.sync_all(),
-            Step::LinkOld => match existing_file(&self.path)? {
-                Some(_) => link_or_copy(&self.path, &self.kept),
-                None => Ok(()),
-            },
+            Step::LinkOld => keep_old(&self.path, &self.kept),
             Step::RenameOld => match fs::rename(&self.kept, previous_of(&self.path)) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()), // there is no old file
                 renamed => renamed,
@@ -126,11 +123,7 @@ impl Replacement {
                 }
                 Ok(())
             }
-            Step::SyncFolder => match File::open(folder_of(&self.path))?.sync_all() {
-                // What file systems say that have nothing to be synced of folders.
-                Err(error) if is_unsupported(&error) => Ok(()),
-                synced => synced,
-            },
+            Step::SyncFolder => sync_folder(folder_of(&self.path)),
         }
     }
 }
@@ -163,6 +156,18 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+/// Has the names in a folder be on the disk, where its file system has such a thing.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // What file systems say that have nothing to be synced of folders.
+        Err(error) if is_unsupported(&error) => Ok(()),
+        synced => synced,
     }
 }
 
@@ -211,9 +216,37 @@ fn existing_file(path: &Path) -> io::Result<Option<fs::Metadata>> {
     }
 }
 
+/// The mode of a new file: what the umask leaves of this. Whoever may not read the `old` one cannot read the
+/// new one at any time.
+fn mode_like(old: Option<&fs::Metadata>) -> u32 {
+    old.map_or(0o666, |old| old.mode() & 0o777)
+}
+
+/// Gives a file the permissions of the `old` one, where it has others. File systems without permissions (CIFS,
+/// mounted object stores) refuse that, and are not asked for what is so already; where they refuse the rest,
+/// the file is what it is there.
+///
+/// # Errors
+/// What the system says, other than that it refuses.
+pub fn keep_permissions(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    if file.metadata()?.mode() == old.mode() {
+        return Ok(());
+    }
+    match file.set_permissions(old.permissions()) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied || is_unsupported(&error) => {
+            Ok(())
+        }
+        set => set,
+    }
+}
+
 /// Creates a file beside `path` and locks it. No two writers have one name: not those of other processes of
 /// this host, nor those of this process, nor those of other hosts, which find the name taken.
-fn create_part(path: &Path, name: &OsStr) -> io::Result<(File, PathBuf)> {
+fn create_part(
+    path: &Path,
+    name: &OsStr,
+    old: Option<&fs::Metadata>,
+) -> io::Result<(File, PathBuf)> {
     static N_CREATED: AtomicU64 = AtomicU64::new(0);
     for _ in 0..MAX_NAMES {
         let n = N_CREATED.fetch_add(1, Ordering::Relaxed);
@@ -221,7 +254,9 @@ fn create_part(path: &Path, name: &OsStr) -> io::Result<(File, PathBuf)> {
         part.push(name);
         part.push(format!(".{}-{n}{PART}", std::process::id()));
         let part = path.with_file_name(part);
-        let file = match OpenOptions::new().write(true).create_new(true).open(&part) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode_like(old));
+        let file = match options.open(&part) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
             file => file?,
         };
@@ -277,6 +312,22 @@ fn remove_if_left(part: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives the file at `path`, if there is one, another name.
+fn keep_old(path: &Path, kept: &Path) -> io::Result<()> {
+    for _ in 0..MAX_NAMES {
+        if existing_file(path)?.is_none() {
+            return Ok(());
+        }
+        match link_or_copy(path, kept) {
+            // Another writer replaced the file just now: what was to be linked has no name any more. There is
+            // the other's.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            linked => return linked,
+        }
+    }
+    Err(ErrorKind::ResourceBusy.into())
+}
+
 /// Gives the file at `path` another name, or copies it where the file system knows no such thing or does not
 /// allow it.
 fn link_or_copy(path: &Path, kept: &Path) -> io::Result<()> {
@@ -288,9 +339,12 @@ fn link_or_copy(path: &Path, kept: &Path) -> io::Result<()> {
 
 fn copy(path: &Path, kept: &Path) -> io::Result<()> {
     let mut old = File::open(path)?;
-    let mut copy = OpenOptions::new().write(true).create_new(true).open(kept)?;
+    let about = old.metadata()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut copy = options.mode(mode_like(Some(&about))).open(kept)?;
     io::copy(&mut old, &mut copy)?;
-    copy.set_permissions(old.metadata()?.permissions())?;
+    keep_permissions(&copy, &about)?;
     copy.sync_all()
 }
 

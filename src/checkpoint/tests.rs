@@ -435,3 +435,22 @@ fn where_there_is_no_room_the_old_one_stays() {
     assert_eq!(names(&folder), ["file"]);
     assert_eq!(read(&path).unwrap(), ("old".into(), vec![1]));
 }
+
+/// Whoever comes last is there, and whole at all times; nobody fails for the others' sake.
+#[test]
+fn several_writers_of_one_file_all_succeed() {
+    let (folder, path) = folder();
+    std::thread::scope(|scope| {
+        for writer in 0..6 {
+            let path = &path;
+            scope.spawn(move || {
+                for n in 0..100 {
+                    write(path, &format!("{:?}", [writer, n]), &[writer, n]);
+                    let (meta, words) = read(path).unwrap();
+                    assert_eq!(meta, format!("{words:?}"));
+                }
+            });
+        }
+    });
+    assert_eq!(names(&folder), ["file", "file.previous"]);
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::exact;
 use super::format::crc_of_piece;
 use super::format::{CRC_BYTES, HEADER_BYTES, Header, MAX_META_BYTES, PIECE_WORDS, WORD_BYTES};
 use super::replace::Replacement;
@@ -50,7 +51,8 @@ impl Writer {
     ///
     /// # Errors
     /// Why there can be no such file: it is a folder, a pipe or a device, a link that another user put there,
-    /// its folder cannot be written to; the document is no JSON or has more than [`MAX_META_BYTES`] bytes;
+    /// its folder cannot be written to; the document is no JSON, or would not be read as it is (it has a number that
+    /// is not finite, or `Some` of what is written as null), or has more than [`MAX_META_BYTES`] bytes;
     /// no file can hold so many words.
     pub fn create(path: &Path, meta: &impl Serialize, n_words: u64) -> io::Result<Self> {
         let meta = bytes_of(meta)?;
@@ -73,7 +75,7 @@ impl Writer {
     /// Takes `meta` for the document in place of the one before: what is known only after the words.
     ///
     /// # Errors
-    /// The document is no JSON or has more than [`MAX_META_BYTES`] bytes.
+    /// As [`create`](Writer::create) has it of the document.
     pub fn set_meta(&mut self, meta: &impl Serialize) -> io::Result<()> {
         self.meta = bytes_of(meta)?;
         Ok(())
@@ -152,6 +154,7 @@ impl Writer {
 }
 
 fn bytes_of(meta: &impl Serialize) -> io::Result<Vec<u8>> {
+    exact::check(meta).map_err(|error| refused(&error.to_string()))?;
     let meta = serde_json::to_vec(meta)?;
     match meta.len() {
         0..=MAX_META_BYTES => Ok(meta),

@@ -1,6 +1,7 @@
 //! What a search knows beyond claims: the best so far, whether to stop, a count.
 
 use super::Options;
+use super::word_board::{n_trial_words, try_setting_bits};
 use crate::rma::{
     Bits, Comm, Counter, Highest, Layout, OneHome, ProgressEngine, Rank, Region, Result, Window,
 };
@@ -92,8 +93,11 @@ impl<'mpi> Blackboard<'mpi> {
 
     /// [`open`](Blackboard::open) with choices of hints and progress.
     ///
+    /// Tries, as [`BitBoard::open_with`](super::BitBoard::open_with) does, whether bits that are set are there
+    /// afterwards: a library that loses them would never stop anybody.
+    ///
     /// # Errors
-    /// What [`ProgressEngine::start`] returns, or what MPI returns.
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with).
     ///
     /// # Panics
     /// If there are more than 2²³ ranks.
@@ -114,9 +118,16 @@ impl<'mpi> Blackboard<'mpi> {
         let stop = layout.region(1);
         layout.on_next_cache_line();
         let count = layout.region(1);
-        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
-        let mut read = || window.fetch_or(stop, 0, 0).map(drop);
-        let engine = options.start_engine(comm, &OneHome(home), &mut read)?;
+        layout.on_next_cache_line();
+        let trial_words = layout.region(n_trial_words(comm, &OneHome(home)));
+        let opening = (options.opening("Blackboard", home, 0)).with("objective", objective);
+        let window = options.open_window(&opening, comm, OneHome(home), &layout, 0)?;
+        let (window, engine) = options.start_engine(
+            comm,
+            window,
+            |window| try_setting_bits(comm, window, trial_words),
+            |window| window.fetch_or(stop, 0, 0).map(drop),
+        )?;
         Ok(Blackboard {
             window,
             engine,
@@ -171,8 +182,9 @@ impl<'mpi> Blackboard<'mpi> {
     /// What MPI returns.
     pub fn stop(&mut self) -> Result<bool> {
         self.n_operations += 1;
+        let before = self.window.fetch_or(self.stop, 0, STOP)?;
         self.stop_seen = true;
-        Ok(self.window.fetch_or(self.stop, 0, STOP)? & STOP == 0)
+        Ok(before & STOP == 0)
     }
 
     /// Whether somebody told all to stop. One operation, or none once it is known.
@@ -246,8 +258,8 @@ impl<'mpi> Blackboard<'mpi> {
     /// # Errors
     /// What MPI returns.
     pub fn close(self) -> Result<()> {
-        drop(self.engine); // before its window: its thread calls MPI
-        self.window.close()
+        let stopped = self.engine.stop(); // before its window: its thread calls MPI
+        self.window.close().and(stopped)
     }
 }
 

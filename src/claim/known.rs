@@ -1,5 +1,9 @@
 //! What a rank has learnt to be claimed: one bit an item, and never unlearnt.
 
+use std::ops::Range;
+
+use crate::rma::Rank;
+
 pub(super) const WORD_BITS: usize = u64::BITS as usize;
 
 /// How many words of 64 bits hold `n_items` bits.
@@ -13,7 +17,7 @@ pub(super) fn place(item: usize) -> (usize, u64) {
     (item / WORD_BITS, 1 << (item % WORD_BITS))
 }
 
-/// The bits of word `index` that are items, of a board of `n_items`.
+/// The bits of word `index` that are items, of a board of `n_items` that has such a word.
 #[inline]
 pub(super) fn items_in(index: usize, n_items: usize) -> u64 {
     match (n_items - index * WORD_BITS).min(WORD_BITS) {
@@ -56,6 +60,19 @@ pub(super) fn assert_item(item: usize, n_items: usize) {
     if item >= n_items {
         no_such_item(item, n_items);
     }
+}
+
+/// Panics unless there are all of them.
+pub(super) fn assert_items(items: &[usize], n_items: usize) {
+    items.iter().for_each(|&item| assert_item(item, n_items));
+}
+
+/// Panics unless there is such a rank.
+pub(super) fn assert_rank(rank: Rank, n_ranks: Rank) {
+    assert!(
+        (0..n_ranks).contains(&rank),
+        "rank {rank} of {n_ranks} ranks"
+    );
 }
 
 impl Known {
@@ -104,6 +121,30 @@ impl Known {
             self.n_not_full -= usize::from(after == u64::MAX);
         }
         after == u64::MAX
+    }
+
+    /// [`learn`](Known::learn) of neighbouring words from `first` on: the items that are in `before`, and of each word
+    /// all that are asked for, which are `ends` of the first and of the last.
+    pub(super) fn learn_run(&mut self, first: usize, before: &[u64], ends: (u64, u64)) {
+        let Some(words) = self.claimed.get_mut(first..first + before.len()) else {
+            return;
+        };
+        let last = before.len() - 1;
+        for (i, (word, before)) in words.iter_mut().zip(before).enumerate() {
+            let first_bits = if i == 0 { ends.0 } else { u64::MAX };
+            let last_bits = if i == last { ends.1 } else { u64::MAX };
+            let after = *word | before | first_bits & last_bits;
+            self.n_not_full -= usize::from(after == u64::MAX && *word != u64::MAX);
+            *word = after;
+        }
+    }
+
+    /// All items of these words are claimed.
+    pub(super) fn learn_full(&mut self, words: Range<usize>) {
+        for word in self.claimed.get_mut(words).into_iter().flatten() {
+            self.n_not_full -= usize::from(*word != u64::MAX);
+            *word = u64::MAX;
+        }
     }
 
     /// Whether all items of word `index` are known to be claimed.

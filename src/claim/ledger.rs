@@ -2,9 +2,7 @@
 
 use super::word_board::Memory;
 use super::{Account, Options};
-use crate::rma::{
-    Allocation, Comm, Counter, Layout, OneHome, Rank, Region, Result, SharedWindow, Window,
-};
+use crate::rma::{Comm, Counter, Layout, OneHome, Rank, Region, Result, SharedWindow, Window};
 
 /// A mark of this bit is of an earlier job, whose ranks are others.
 const EARLIER: u64 = 1 << 63;
@@ -25,7 +23,11 @@ pub struct Entry {
 impl Entry {
     /// An entry as a word of a checkpoint and of the home rank's memory: the rank plus 1 in the lower 32
     /// bits, and bit 63 for an earlier job. 0 is no entry.
+    ///
+    /// # Panics
+    /// If there is no such rank in any job: it is below 0.
     pub fn to_word(self) -> u64 {
+        assert!(self.rank >= 0, "rank {} has done nothing", self.rank);
         u64::from(self.rank.unsigned_abs() + 1) | if self.earlier { EARLIER } else { 0 }
     }
 
@@ -71,15 +73,12 @@ impl<'mpi> Ledger<Window<'mpi>> {
     /// An empty ledger of `n_items` on rank `home`. Collective. Progress is for a board beside it to make.
     ///
     /// # Errors
-    /// [`ErrorKind::NotEnoughMemory`](crate::rma::ErrorKind::NotEnoughMemory) (on all ranks, before
-    /// anything is allocated), or what MPI returns.
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with), but for lost bits.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
         let (layout, entries) = lay_out(n_items);
-        let options = Options {
-            remember: super::Remember::Nothing,
-            ..Options::default()
-        };
-        let memory = options.open_window(comm, OneHome(home), &layout, n_items)?;
+        let options = Options::default();
+        let opening = options.opening("Ledger", home, n_items);
+        let memory = options.open_window(&opening, comm, OneHome(home), &layout, 0)?;
         Ok(Self::on(memory, entries, comm))
     }
 }
@@ -88,16 +87,12 @@ impl<'mpi> Ledger<SharedWindow<'mpi>> {
     /// The same in memory that all ranks of one node share, so that it needs nobody's progress. Collective.
     ///
     /// # Errors
-    /// As [`open`](Ledger::open), or [`ErrorKind::SeveralNodes`](crate::rma::ErrorKind::SeveralNodes).
+    /// As [`SharedBoard::open_with`](super::SharedBoard::open_with).
     pub fn open_shared(comm: &Comm<'mpi>, home: Rank, n_items: usize) -> Result<Self> {
         let (layout, entries) = lay_out(n_items);
-        let options = Options {
-            remember: super::Remember::Nothing,
-            ..Options::default()
-        };
-        let n_bytes = layout.bytes_on(comm.rank() == home);
-        options.assert_memory(comm, Allocation::SharedWindow, n_bytes, n_items)?;
-        let memory = SharedWindow::open(comm, home, &layout)?;
+        let options = Options::default();
+        let opening = options.opening("Ledger in shared memory", home, n_items);
+        let memory = options.open_shared(&opening, comm, home, &layout, 0)?;
         Ok(Self::on(memory, entries, comm))
     }
 }
@@ -153,8 +148,13 @@ impl<M: Memory> Ledger<M> {
     /// What MPI returns.
     ///
     /// # Panics
-    /// If there is no such item.
+    /// If there is no such item, or this is not the home rank.
     pub fn take_over(&mut self, item: usize) -> Result<bool> {
+        assert_eq!(
+            self.own_rank,
+            self.memory.rank_of(0),
+            "the home rank takes over"
+        );
         let is_first = self.put(item, TAKEN_OVER)? == 0;
         if !is_first {
             self.put(item, TAKEN_OVER.wrapping_neg())?; // as if it had not been
@@ -168,7 +168,7 @@ impl<M: Memory> Ledger<M> {
     /// What MPI returns.
     ///
     /// # Panics
-    /// If there is no such item.
+    /// If there is no such item, or the rank is below 0.
     pub fn restore(&mut self, item: usize, by: Entry) -> Result<bool> {
         let earlier = true;
         Ok(self.put(item, Entry { earlier, ..by }.to_word())? == 0)

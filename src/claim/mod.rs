@@ -151,6 +151,11 @@ fn in_pipelines(
 /// A set of items that ranks claim one-sidedly.
 ///
 /// `open` (on the type) and [`close`](Board::close) are collective; nothing else is.
+///
+/// An operation that MPI fails poisons the board on that rank, since what became of it is unknown: all that follow
+/// return [`ErrorKind::Poisoned`](crate::rma::ErrorKind::Poisoned), and `close` is what is left. So does a panic while
+/// operations are in flight. Items and lengths are checked before anything is in flight: a panic of a call that was
+/// misused leaves the board as it was.
 pub trait Board {
     /// How many items there are, claimed or not: items are `0..n_items`.
     fn n_items(&self) -> usize;
@@ -169,7 +174,7 @@ pub trait Board {
     /// trip. An item that is named twice is won once at most.
     ///
     /// # Errors
-    /// What MPI returns; some of the items may be claimed then.
+    /// What MPI returns; some of the items may be claimed then, and no rank knows that it has won them.
     ///
     /// # Panics
     /// If there is no such item, or `claims` has another length than `items`.
@@ -286,4 +291,10 @@ pub trait Board {
     fn close(self) -> Result<()>
     where
         Self: Sized;
+
+    /// [`close`](Board::close) of a `Box<dyn Board>`.
+    ///
+    /// # Errors
+    /// What MPI returns.
+    fn close_boxed(self: Box<Self>) -> Result<()>;
 }

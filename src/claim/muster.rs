@@ -1,10 +1,9 @@
 //! Who is still there: signs of life of all ranks, in the home rank's memory.
 
 use super::Options;
+use super::known::assert_rank;
 use super::word_board::Memory;
-use crate::rma::{
-    Allocation, Comm, Counter, Layout, OneHome, Rank, Region, Result, SharedWindow, Window,
-};
+use crate::rma::{Comm, Counter, Layout, OneHome, Rank, Region, Result, SharedWindow, Window};
 
 /// How many numbers a rank tells of itself.
 pub const N_NUMBERS: usize = 6;
@@ -43,6 +42,7 @@ pub struct Muster<M> {
     n_ranks: usize,
     /// What the numbers are that this rank has told.
     told: [u64; N_NUMBERS],
+    has_decided: bool,
 }
 
 /// A word a rank, but for the numbers and the decision.
@@ -77,11 +77,12 @@ impl<'mpi> Muster<Window<'mpi>> {
     /// A muster on rank `home`. Collective.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with), but for lost bits.
     pub fn open(comm: &Comm<'mpi>, home: Rank) -> Result<Self> {
         let (layout, regions) = lay_out(comm);
         let options = Options::default();
-        let memory = options.open_window(comm, OneHome(home), &layout, 0)?;
+        let opening = options.opening("Muster", home, 0);
+        let memory = options.open_window(&opening, comm, OneHome(home), &layout, 0)?;
         Ok(Self::on(memory, regions, comm))
     }
 }
@@ -90,12 +91,12 @@ impl<'mpi> Muster<SharedWindow<'mpi>> {
     /// The same in memory that all ranks of one node share. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::SeveralNodes`](crate::rma::ErrorKind::SeveralNodes), or what MPI returns.
+    /// As [`SharedBoard::open_with`](super::SharedBoard::open_with).
     pub fn open_shared(comm: &Comm<'mpi>, home: Rank) -> Result<Self> {
         let (layout, regions) = lay_out(comm);
-        let n_bytes = layout.bytes_on(comm.rank() == home);
-        Options::default().assert_memory(comm, Allocation::SharedWindow, n_bytes, 0)?;
-        let memory = SharedWindow::open(comm, home, &layout)?;
+        let options = Options::default();
+        let opening = options.opening("Muster in shared memory", home, 0);
+        let memory = options.open_shared(&opening, comm, home, &layout, 0)?;
         Ok(Self::on(memory, regions, comm))
     }
 }
@@ -108,6 +109,7 @@ impl<M: Memory> Muster<M> {
             own_rank: comm.rank(),
             n_ranks: comm.size() as usize,
             told: [0; N_NUMBERS],
+            has_decided: false,
         }
     }
 
@@ -128,6 +130,12 @@ impl<M: Memory> Muster<M> {
 
     fn own(&self) -> usize {
         self.own_rank as usize
+    }
+
+    /// Panics if there is no such rank.
+    fn index_of(&self, rank: Rank) -> usize {
+        assert_rank(rank, self.n_ranks as Rank);
+        rank as usize
     }
 
     /// Gives a sign of life, and tells `numbers` of this rank, which take an operation each where they have
@@ -174,7 +182,7 @@ impl<M: Memory> Muster<M> {
     /// # Panics
     /// If there is no such rank.
     pub fn signs_of(&self, rank: Rank) -> Result<u64> {
-        let index = rank.unsigned_abs() as usize;
+        let index = self.index_of(rank);
         self.memory.fetch_add(self.regions.signs, index, 0)
     }
 
@@ -205,9 +213,14 @@ impl<M: Memory> Muster<M> {
     /// What MPI returns.
     ///
     /// # Panics
-    /// If there is no such rank.
+    /// If there is no such rank, or this is not the home rank.
     pub fn take_for_dead(&mut self, rank: Rank) -> Result<()> {
-        let index = rank.unsigned_abs() as usize;
+        assert_eq!(
+            self.own_rank,
+            self.home(),
+            "the home rank takes ranks for dead"
+        );
+        let index = self.index_of(rank);
         (self.memory).fetch_add(self.regions.taken_for_dead, index, 1)?;
         Ok(())
     }
@@ -225,7 +238,13 @@ impl<M: Memory> Muster<M> {
     ///
     /// # Errors
     /// What MPI returns.
+    ///
+    /// # Panics
+    /// On another rank, or where it was decided before.
     pub fn decide(&mut self, decision: Decision) -> Result<()> {
+        assert_eq!(self.own_rank, self.home(), "the home rank decides");
+        assert!(!self.has_decided, "it was decided before");
+        self.has_decided = decision != Decision::None;
         (self.memory).fetch_add(self.regions.decision, DECISION, decision as u64)?;
         Ok(())
     }

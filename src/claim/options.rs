@@ -3,11 +3,12 @@
 use super::known::{Remember, words_for};
 use super::schedule::Schedule;
 use crate::rma::{
-    Allocation, Comm, Hints, Homes, Layout, Means, Progress, ProgressEngine, Result, Window,
-    assert_memory_at_hand,
+    Allocation, Comm, Hints, Homes, Layout, Means, Opening, Progress, ProgressEngine, Rank, Result,
+    SharedWindow, Window, agree, assert_agreed_memory, assert_one_node, checked_size,
 };
 
-/// How a board is opened. The same on all ranks.
+/// How a board is opened. The same on all ranks, but for [`remember`](Options::remember): opening compares them, and
+/// where they differ it is an error on all ranks.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Info hints of the window.
@@ -20,7 +21,8 @@ pub struct Options {
     /// What [`Progress::Auto`] tries, in this order, where the library alone does not do. A helper
     /// thread first unless said otherwise: it asks least of a program.
     pub means: &'static [Means],
-    /// What this rank remembers of the results of its claims.
+    /// What this rank remembers of the results of its claims. Each rank may choose for itself, since nobody else sees
+    /// it.
     pub remember: Remember,
     /// How large the chunks are that [`claim_next`](super::WordBoard::claim_next) and
     /// [`Tickets`](super::Tickets) hand out. Chunks are runs of neighbours, and the first ones are large:
@@ -52,41 +54,79 @@ impl Default for Options {
 }
 
 impl Options {
-    pub(super) fn start_engine<'mpi>(
-        &self,
-        comm: &Comm<'mpi>,
-        homes: &impl Homes,
-        read: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<ProgressEngine<'mpi>> {
-        ProgressEngine::start(comm, homes, self.progress, self.means, read)
+    /// What is to be the same on all ranks that open a `kind` of `n_items`, from rank `target` on.
+    pub(super) fn opening(&self, kind: &str, target: Rank, n_items: usize) -> Opening {
+        Opening::of(kind)
+            .with("target", target)
+            .with("n_items", n_items)
+            .with("hints", self.hints)
+            .with("progress", self.progress)
+            .with("means", self.means)
+            .with("schedule", self.schedule)
+            .with("in_blocks", self.in_blocks)
+            .with("completions", self.completions)
     }
 
-    /// Opens the window of a board of `n_items`, if there is memory for it. Collective.
+    /// Opens the window of a board, if all ranks open the same and there is memory for it, and for what this rank
+    /// remembers of `n_remembered` items. Collective; every error is on all ranks.
     pub(super) fn open_window<'mpi, H: Homes>(
         &self,
+        opening: &Opening,
         comm: &Comm<'mpi>,
         homes: H,
         layout: &Layout,
-        n_items: usize,
+        n_remembered: usize,
     ) -> Result<Window<'mpi, H>> {
         let window_bytes = layout.bytes_on(homes.holds(comm.rank()));
-        self.assert_memory(comm, Allocation::Window, window_bytes, n_items)?;
-        Window::open_on(comm, homes, layout, self.hints)
+        let bytes = (window_bytes, self.private_bytes(n_remembered));
+        let bound = agree(comm, opening, bytes.0.saturating_add(bytes.1))?;
+        checked_size(layout, comm, homes.first())?;
+        assert_agreed_memory(comm, Allocation::Window, bytes, bound)?;
+        Window::allocate(comm, homes, layout, self.hints)
     }
 
-    /// Whether the memory is there for a board of `n_items` of which this rank gives `window_bytes`.
-    /// Collective.
-    pub(super) fn assert_memory(
+    /// The same in memory that all ranks of one node share.
+    pub(super) fn open_shared<'mpi>(
         &self,
-        comm: &Comm<'_>,
-        allocation: Allocation,
-        window_bytes: u64,
-        n_items: usize,
-    ) -> Result<()> {
-        let private_bytes = match self.remember {
+        opening: &Opening,
+        comm: &Comm<'mpi>,
+        target: Rank,
+        layout: &Layout,
+        n_remembered: usize,
+    ) -> Result<SharedWindow<'mpi>> {
+        let window_bytes = layout.bytes_on(comm.rank() == target);
+        let bytes = (window_bytes, self.private_bytes(n_remembered));
+        let bound = agree(comm, opening, bytes.0.saturating_add(bytes.1))?;
+        checked_size(layout, comm, target)?;
+        assert_one_node(comm)?;
+        assert_agreed_memory(comm, Allocation::SharedWindow, bytes, bound)?;
+        SharedWindow::allocate(comm, target, layout)
+    }
+
+    /// Starts what keeps operations on a window moving, after `try_it` has shown that the window is right. Where either
+    /// fails, it does so on all ranks, and the window is closed. Collective.
+    pub(super) fn start_engine<'mpi, H: Homes>(
+        &self,
+        comm: &Comm<'mpi>,
+        window: Window<'mpi, H>,
+        try_it: impl FnOnce(&Window<'mpi, H>) -> Result<()>,
+        read: impl Fn(&Window<'mpi, H>) -> Result<()>,
+    ) -> Result<(Window<'mpi, H>, ProgressEngine<'mpi>)> {
+        let started = try_it(&window).and_then(|()| {
+            let mut read = || read(&window);
+            let homes = window.homes();
+            ProgressEngine::start_agreed(comm, &homes, self.progress, self.means, &mut read)
+        });
+        match started {
+            Ok(engine) => Ok((window, engine)),
+            Err(error) => window.close().and(Err(error)),
+        }
+    }
+
+    fn private_bytes(&self, n_items: usize) -> u64 {
+        match self.remember {
             Remember::Claimed => words_for(n_items) as u64 * 8,
             Remember::Nothing => 0,
-        };
-        assert_memory_at_hand(comm, allocation, window_bytes, private_bytes)
+        }
     }
 }

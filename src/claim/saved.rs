@@ -50,10 +50,8 @@ impl Restored {
     /// # Errors
     /// [`ErrorKind::CheckpointRefused`], where that is something else.
     pub fn extra<E: DeserializeOwned>(&self) -> Result<E> {
-        E::deserialize(&self.extra).map_err(|error| {
-            let why = format!("what the checkpoint has beside the board: {error}");
-            ErrorKind::CheckpointRefused { why }.into()
-        })
+        E::deserialize(&self.extra)
+            .map_err(|error| refused(format!("what the checkpoint has beside the board: {error}")))
     }
 }
 
@@ -113,28 +111,82 @@ fn not_written(path: &str, error: &std::io::Error) -> Error {
     .into()
 }
 
+/// What the rank that reads a checkpoint tells all others of it.
+#[derive(Debug, Serialize, Deserialize)]
+enum Told {
+    Restored(Restored),
+    NotThere { why: String },
+    Refused { why: String, board_is_free: bool },
+}
+
+/// Why a board was not restored.
+pub(super) struct Failed {
+    error: Error,
+    /// Nothing of the file was put on it.
+    board_is_free: bool,
+}
+
+impl Failed {
+    /// Poisons a board that is restored in part, on each rank.
+    pub(super) fn or_poison(self, poison: impl FnOnce()) -> Error {
+        if !self.board_is_free {
+            poison();
+        }
+        self.error
+    }
+}
+
 /// Reads the checkpoint at `path` on rank `reading`, which gives all words of it to `put`, with the index of the
-/// first, and tells all ranks what became of it. Collective; no rank returns before all is put.
+/// first, and tells all ranks what became of it; or why it is not there. Collective; no rank returns before all is
+/// put.
 pub(super) fn restore(
     comm: &Comm<'_>,
     reading: Rank,
     path: &Path,
     n_items: usize,
-    put: impl FnMut(usize, &[u64]) -> Result<()>,
-) -> Result<Restored> {
+    mut put: impl FnMut(usize, &[u64]) -> Result<()>,
+) -> Result<Result<Restored, String>, Failed> {
+    let mut board_is_free = true;
     let mut failure = None;
     let mut told = Vec::new();
     if comm.rank() == reading {
-        let read = read(path, n_items, put, &mut failure);
-        told = serde_json::to_vec(&read).unwrap_or_default();
+        let put = |first, words: &[u64]| {
+            board_is_free = false;
+            put(first, words)
+        };
+        // One rank decides whether there is a file: it may come or go while others look.
+        let told_of = match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Told::NotThere {
+                why: format!("{}: {error}", path.display()),
+            },
+            _ => match read(path, n_items, put, &mut failure) {
+                Ok(restored) => Told::Restored(restored),
+                Err(why) => Told::Refused { why, board_is_free },
+            },
+        };
+        told = serde_json::to_vec(&told_of).unwrap_or_default();
     }
-    let told = comm.broadcast_all_of(reading, told)?;
-    if let Some(error) = failure {
-        return Err(error);
+    let told = comm.broadcast_all_of(reading, told);
+    let told = told.map_err(|error| Failed {
+        error,
+        board_is_free: false,
+    })?;
+    let told = serde_json::from_slice(&told).unwrap_or_else(|error| Told::Refused {
+        why: format!("what rank {reading} says of it: {error}"),
+        board_is_free: false,
+    });
+    match told {
+        Told::Restored(restored) => Ok(Ok(restored)),
+        Told::NotThere { why } => Ok(Err(why)),
+        Told::Refused { why, board_is_free } => Err(Failed {
+            error: failure.unwrap_or_else(|| refused(why)),
+            board_is_free,
+        }),
     }
-    let read: Result<Restored, String> = serde_json::from_slice(&told)
-        .unwrap_or_else(|error| Err(format!("what rank {reading} says of it: {error}")));
-    read.map_err(|why| ErrorKind::CheckpointRefused { why }.into())
+}
+
+pub(super) fn refused(why: String) -> Error {
+    ErrorKind::CheckpointRefused { why }.into()
 }
 
 /// Puts an error of `put` into `failure`, and its words into what it returns.
@@ -189,8 +241,5 @@ fn read(
 
 /// A board that is not as it was opened.
 pub(super) fn not_free() -> Error {
-    ErrorKind::CheckpointRefused {
-        why: "items of the board are claimed: it is restored before the first claim".into(),
-    }
-    .into()
+    refused("items of the board are claimed: it is restored before the first claim".into())
 }

@@ -4,7 +4,7 @@ mod completions;
 
 pub use completions::Holding;
 
-use super::known::{Known, place};
+use super::known::{Known, assert_item, assert_items, place};
 use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{
     Comm, Counter, Dealt, Homes, Layout, OneHome, PIPELINE_DEPTH, ProgressEngine, Rank, Region,
@@ -24,6 +24,7 @@ pub struct SlotBoard<'mpi, H = OneHome> {
     n_claimed: Region<Counter>,
     /// What this rank puts into a slot that it wins.
     own_mark: u32,
+    n_ranks: Rank,
     /// What the last claim found.
     last_found: u32,
     known: Known,
@@ -62,15 +63,14 @@ impl<'mpi> SlotBoard<'mpi> {
     /// [`open`](SlotBoard::open) with choices.
     ///
     /// # Errors
-    /// [`ErrorKind::NotEnoughMemory`](crate::rma::ErrorKind::NotEnoughMemory) (on all ranks, before
-    /// anything is allocated), what [`ProgressEngine::start`] returns, or what MPI returns.
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with), but for lost bits.
     pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        Self::open_on(comm, OneHome(home), n_items, options)
+        Self::open_on("SlotBoard", comm, OneHome(home), n_items, options)
     }
 }
 
@@ -80,24 +80,38 @@ impl<'mpi> SlotBoard<'mpi, Dealt> {
     /// # Errors
     /// As [`open_with`](SlotBoard::open_with).
     pub fn open_spread(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
-        Self::open_on(comm, Dealt::over(comm, 0), n_items, options)
+        Self::open_on(
+            "SlotBoard dealt over all ranks",
+            comm,
+            Dealt::over(comm, 0),
+            n_items,
+            options,
+        )
     }
 }
 
 impl<'mpi, H: Homes> SlotBoard<'mpi, H> {
-    fn open_on(comm: &Comm<'mpi>, homes: H, n_items: usize, options: &Options) -> Result<Self> {
+    fn open_on(
+        kind: &str,
+        comm: &Comm<'mpi>,
+        homes: H,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
         let mut layout = Layout::dealt(homes.n_ranks());
         let n_claimed = layout.region(1);
         let slots = layout.region(n_items);
-        let window = options.open_window(comm, homes, &layout, n_items)?;
-        let mut read = || window.fetch_add(n_claimed, 0, 0).map(drop);
-        let engine = options.start_engine(comm, &homes, &mut read)?;
+        let opening = options.opening(kind, homes.first(), n_items);
+        let window = options.open_window(&opening, comm, homes, &layout, n_items)?;
+        let read = |window: &Window<'mpi, H>| window.fetch_add(n_claimed, 0, 0).map(drop);
+        let (window, engine) = options.start_engine(comm, window, |_| Ok(()), read)?;
         Ok(SlotBoard {
             window,
             engine,
             slots,
             n_claimed,
             own_mark: mark_of(comm.rank()),
+            n_ranks: comm.size(),
             last_found: FREE,
             known: Known::nothing(n_items, options.remember),
             all_claimed: n_items == 0,
@@ -164,6 +178,7 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
 
     #[inline]
     fn claim(&mut self, item: usize) -> Result<Claim> {
+        assert_item(item, self.slots.n_words());
         let (slot, counter) = ((self.slots, item), (self.n_claimed, 0));
         let swap = (FREE, self.own_mark);
         self.n_operations += 2;
@@ -178,6 +193,7 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        assert_items(items, self.n_items());
         in_pipelines(items, claims, |items, claims| {
             self.claim_pipelined(items, claims)
         })
@@ -201,7 +217,8 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
     }
 
     #[inline]
-    fn evidence(&self, _item: usize) -> u64 {
+    fn evidence(&self, item: usize) -> u64 {
+        assert_item(item, self.slots.n_words());
         self.last_found.into()
     }
 
@@ -237,8 +254,12 @@ impl<H: Homes> Board for SlotBoard<'_, H> {
     }
 
     fn close(self) -> Result<()> {
-        drop(self.engine); // before its window: its thread calls MPI
-        self.window.close()
+        let stopped = self.engine.stop(); // before its window: its thread calls MPI
+        self.window.close().and(stopped)
+    }
+
+    fn close_boxed(self: Box<Self>) -> Result<()> {
+        self.close()
     }
 }
 

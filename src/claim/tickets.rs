@@ -36,13 +36,14 @@ impl<'mpi> Tickets<'mpi> {
     /// A counter on rank `home`. Collective.
     ///
     /// # Errors
-    /// What [`ProgressEngine::start`] returns, or what MPI returns.
+    /// As [`BitBoard::open_with`](super::BitBoard::open_with), but for lost bits.
     pub fn open(comm: &Comm<'mpi>, home: Rank, n_items: usize, options: &Options) -> Result<Self> {
         let mut layout = Layout::new();
         let n_drawn = layout.region(1);
-        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
-        let mut read = || window.fetch_add(n_drawn, 0, 0).map(drop);
-        let engine = options.start_engine(comm, &OneHome(home), &mut read)?;
+        let opening = options.opening("Tickets", home, n_items);
+        let window = options.open_window(&opening, comm, OneHome(home), &layout, 0)?;
+        let read = |window: &Window<'mpi>| window.fetch_add(n_drawn, 0, 0).map(drop);
+        let (window, engine) = options.start_engine(comm, window, |_| Ok(()), read)?;
         Ok(Self::on(window, engine, n_drawn, n_items, comm, options))
     }
 }
@@ -51,7 +52,7 @@ impl<'mpi> SharedTickets<'mpi> {
     /// A counter on rank `home`, all ranks on one node. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::SeveralNodes`](crate::rma::ErrorKind::SeveralNodes), or what MPI returns.
+    /// As [`SharedBoard::open_with`](super::SharedBoard::open_with).
     pub fn open_shared(
         comm: &Comm<'mpi>,
         home: Rank,
@@ -60,7 +61,8 @@ impl<'mpi> SharedTickets<'mpi> {
     ) -> Result<Self> {
         let mut layout = Layout::new();
         let n_drawn = layout.region(1);
-        let window = SharedWindow::open(comm, home, &layout)?;
+        let opening = options.opening("SharedTickets", home, n_items);
+        let window = options.open_shared(&opening, comm, home, &layout, 0)?;
         let engine = ProgressEngine::none();
         Ok(Self::on(window, engine, n_drawn, n_items, comm, options))
     }
@@ -180,7 +182,7 @@ impl<'mpi, M: Memory> Tickets<'mpi, M> {
     /// # Errors
     /// What MPI returns.
     pub fn close(self) -> Result<()> {
-        drop(self.engine); // before its window: its thread calls MPI
-        self.memory.close()
+        let stopped = self.engine.stop(); // before its window: its thread calls MPI
+        self.memory.close().and(stopped)
     }
 }

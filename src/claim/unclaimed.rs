@@ -11,6 +11,8 @@ use rand::{Rng, RngExt};
 #[derive(Debug, Clone, Default)]
 pub struct UnclaimedPicker {
     left: Vec<usize>,
+    /// Of how many items `left` is what is left.
+    n_items: usize,
 }
 
 /// How often to draw in vain before what is left is listed. With less than one item in 100 free, it
@@ -43,6 +45,10 @@ impl UnclaimedPicker {
     ) -> Option<usize> {
         if n_items == 0 {
             return None;
+        }
+        if n_items != self.n_items {
+            self.left.clear(); // what was left of other items
+            self.n_items = n_items;
         }
         if self.left.is_empty() {
             for _ in 0..MAX_DRAWS {
@@ -98,6 +104,18 @@ mod tests {
                 "{n_items}: {}",
                 asked.get()
             );
+        }
+    }
+
+    #[test]
+    fn a_picker_may_go_on_to_more_items_or_fewer() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut picker = UnclaimedPicker::new();
+        for (n_items, only) in [(100_000, 99_999), (10, 3), (100_000, 77_777), (1, 0)] {
+            for _ in 0..3 {
+                let picked = picker.pick(n_items, |item| item != only, &mut rng);
+                assert_eq!(picked, Some(only), "of {n_items} items");
+            }
         }
     }
 

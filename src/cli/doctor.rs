@@ -4,6 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 #[cfg(feature = "mpi")]
+use std::sync::Arc;
+#[cfg(feature = "mpi")]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "mpi")]
 use std::time::Duration;
 
 use clap::Args;
@@ -101,7 +105,7 @@ enum ThreadLevelArg {
 }
 
 impl Doctor {
-    /// Does what the arguments say. Failures are printed here, once per job.
+    /// Does what the arguments say. Failures are printed here.
     pub(super) fn run(self) -> ExitCode {
         if !self.read.is_empty() {
             return self.read().unwrap_or_else(|failure| failure.report());
@@ -138,14 +142,33 @@ impl Doctor {
 
     /// Prints the document, and gives the verdict's exit code.
     fn tell(&self, document: &Document) -> Result<ExitCode, Failure> {
-        if let Some(path) = &self.output {
-            write_document(path, document)?;
-        }
+        // What cannot be written is not lost: it is printed all the same.
+        let written = self.write(document);
         match self.format {
             Format::Text => print(&report::doctor(document))?,
             Format::Json => print_json(document)?,
         }
+        written?;
         Ok(ExitCode::from(document.verdict.exit_code))
+    }
+
+    /// Writes the document into the file that was asked for, if one was.
+    fn write(&self, document: &Document) -> Result<(), Failure> {
+        match &self.output {
+            Some(path) => write_document(path, document),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there can be such a file: before anything is examined.
+    #[cfg(feature = "mpi")]
+    fn check_output(&self) -> Result<(), Failure> {
+        let Some(path) = &self.output else {
+            return Ok(());
+        };
+        Output::check(path).map_err(|error| {
+            Failure::Usage(format!("cannot write --output {}: {error}", path.display()))
+        })
     }
 }
 
@@ -173,6 +196,7 @@ impl Doctor {
             return self.probe_in_job(&library);
         }
         let runner = self.probing.runner(library)?;
+        self.check_output()?;
         let document = runner.run().map_err(Failure::Usage)?;
         self.tell(&document)
     }
@@ -220,18 +244,32 @@ impl Doctor {
                 return Err(Failure::Usage(message));
             }
         }
+        let refused = world.rank() == 0
+            && self.check_output().is_err_and(|failure| {
+                eprintln!("{failure}");
+                true
+            });
+        let mut refused = [u8::from(refused)];
         let job = InJob {
             within: self.probing.within,
             claim_with: self.probing.claim_with.into(),
             safe_only: self.probing.safe,
         };
-        let code = job.run(&world, library, move |told| {
-            if let Err(failure) = self.tell_in_job(told) {
-                eprintln!("{failure}");
+        let failed = Arc::new(AtomicBool::new(false));
+        let of_job = Arc::clone(&failed);
+        let code = world.broadcast(0, &mut refused).and_then(|()| {
+            if refused == [1] {
+                return Ok(2);
             }
+            job.run(&world, library, move |told| {
+                if let Err(failure) = self.tell_in_job(told) {
+                    eprintln!("{failure}");
+                    of_job.store(true, Ordering::Relaxed);
+                }
+            })
         });
         let code = match code.and_then(|code| world.free().map(|()| code)) {
-            Ok(code) => code,
+            Ok(code) => code.max(u8::from(failed.load(Ordering::Relaxed))),
             Err(error) => end_job(error),
         };
         match mpi.finalize_at_last(code.into()) {
@@ -245,19 +283,18 @@ impl Doctor {
             (Told::Found(finding), Format::Text) => print(&report::doctor_finding(finding)),
             (Told::Found(_), Format::Json) => Ok(()),
             (Told::BeforeDanger(document), format) => {
-                if let Some(path) = &self.output {
-                    write_document(path, document)?;
-                }
+                let written = self.write(document);
                 if format == Format::Json {
                     // Not to stdout: should all go well there will be one document, and it is whole.
                     let text = serde_json::to_string(document).unwrap_or_default();
                     eprintln!("onesided: found so far: {text}");
-                    return Ok(());
+                } else {
+                    print(
+                        "the probes that follow have been seen to hang libraries, or to end the job \
+                         (--safe leaves them out)\n",
+                    )?;
                 }
-                print(
-                    "the probes that follow have been seen to hang libraries, or to end the job (--safe \
-                     leaves them out)\n",
-                )
+                written
             }
             (Told::End(document), _) => self.tell_end(document),
         }

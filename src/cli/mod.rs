@@ -17,6 +17,7 @@ mod output;
 mod play;
 mod terminal;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -26,7 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use onesided::diagnostics;
 use tracing_subscriber::Layer;
 use tracing_subscriber::prelude::*;
@@ -93,14 +94,10 @@ impl Failure {
         }
     }
 
-    /// Prints the failure once per job, and gives the exit code of this process.
+    /// Prints the failure, and gives the exit code of this process.
     fn report(&self) -> ExitCode {
-        ExitCode::from(self.report_once())
-    }
-
-    /// The same, and the exit code as a number.
-    fn report_once(&self) -> u8 {
-        once_per_job(self.exit_code(), || eprintln!("{self}"))
+        eprintln!("{self}");
+        ExitCode::from(self.exit_code())
     }
 }
 
@@ -111,26 +108,40 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Parses the arguments, does what they say, prints a failure once per job.
+/// Parses the arguments, does what they say, prints failures: of the ranks of a job that plays once, of all
+/// others each by its process, whatever a launcher has left in its environment.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     limits::expect_limits();
-    let command = match Cli::try_parse_from(args) {
-        Ok(cli) => cli.command,
+    let args: Vec<OsString> = args.collect();
+    let mut program = Cli::command();
+    let parsed = program.try_get_matches_from_mut(&args);
+    let parsed = parsed.and_then(|parsed| {
+        let cli = Cli::from_arg_matches(&parsed).map_err(|error| error.format(&mut program))?;
+        Ok((cli.command, parsed))
+    });
+    #[cfg_attr(
+        not(feature = "mpi"),
+        expect(unused_variables, reason = "nothing is played")
+    )]
+    let (command, parsed) = match parsed {
+        Ok(parsed) => parsed,
+        #[cfg(feature = "mpi")]
+        Err(error) if args.get(1).is_some_and(|first| first == "play") => {
+            return play::Ending::from(&error).of_job();
+        }
         Err(error) => {
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return ExitCode::from(once_per_job(code, || {
-                // Help goes to stdout, an error to stderr; where neither can be written, nothing
-                // can be said.
-                let _ = error.print();
-            }));
+            // Help goes to stdout, an error to stderr; where neither can be written, nothing can be said.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     let outcome = match command {
         #[cfg(feature = "mpi")]
         Command::Play(play) => {
             let layer = play.records().then(Records::new);
-            log_to_stderr(layer.clone());
-            return play.run(layer.as_ref());
+            log_to_stderr(layer.clone(), play::is_first_of_job());
+            let settings = play::Settings::of(&program, &parsed);
+            return play.run(settings, layer.as_ref());
         }
         #[cfg(not(feature = "mpi"))]
         Command::Play { .. } => Err(Failure::Usage(
@@ -142,19 +153,19 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(())
         }
         Command::Doctor(doctor) => {
-            log_to_stderr(None);
+            log_to_stderr(None, true);
             return doctor.run();
         }
         Command::Compare(compare) => {
-            log_to_stderr(None);
+            log_to_stderr(None, true);
             compare.run()
         }
         Command::Export(export) => {
-            log_to_stderr(None);
+            log_to_stderr(None, true);
             export.run()
         }
         Command::Batch(batch) => {
-            log_to_stderr(None);
+            log_to_stderr(None, true);
             return batch.run();
         }
     };
@@ -162,26 +173,6 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-/// Says something, and gives the exit code, in the first process of the job alone. The others end
-/// with 0: a launcher that sees another rank fail first may kill rank 0 before it has spoken.
-fn once_per_job(code: u8, say: impl FnOnce()) -> u8 {
-    if !is_first_of_job() {
-        return 0;
-    }
-    say();
-    code
-}
-
-/// Whether the launcher calls this process rank 0, or there is no launcher.
-fn is_first_of_job() -> bool {
-    #[cfg(feature = "mpi")]
-    let first =
-        onesided::rma::launcher::Launch::from_environment().is_none_or(|launch| launch.rank == 0);
-    #[cfg(not(feature = "mpi"))]
-    let first = true;
-    first
 }
 
 /// What takes records of a trace.
@@ -192,12 +183,12 @@ type Records = onesided::trace::RecordLayer;
 type Records = tracing_subscriber::layer::Identity;
 
 /// Diagnostics, by `RUST_LOG`, to stderr: never to stdout, which is for results. Records of a trace go
-/// to `records` and are no diagnostics.
-fn log_to_stderr(records: Option<Records>) {
+/// to `records` and are no diagnostics. A `RUST_LOG` that makes no sense is reported if `reports`.
+fn log_to_stderr(records: Option<Records>, reports: bool) {
     let wanted = std::env::var_os("RUST_LOG").unwrap_or_default();
     let wanted = wanted.to_string_lossy();
     let filter = diagnostics::filter(&wanted).unwrap_or_else(|error| {
-        if is_first_of_job() {
+        if reports {
             eprintln!("onesided: RUST_LOG={wanted:?} is ignored: {error}");
         }
         diagnostics::warnings()
@@ -239,7 +230,10 @@ fn complain(what: std::fmt::Arguments<'_>) {
 /// Reads a text of up to `max_bytes` bytes, or says why not.
 fn read_text(max_bytes: u64, path: &Path) -> Result<String, String> {
     let bytes = onesided::trace::read_up_to(max_bytes, path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".into())
+    match onesided::trace::text_of(&bytes)? {
+        Cow::Borrowed(text) => Ok(text.into()),
+        Cow::Owned(_) => Err("it is no text in UTF-8".into()), // something had to be replaced
+    }
 }
 
 /// Prints `text` for people to stdout, in plain characters and colours, all of it or an error.

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use onesided::checkpoint::keep_permissions;
 use onesided::trace::WholeFile;
 
 /// A file being written, which is there when it is [`finish`](Output::finish)ed; or a pipe or a device, which
@@ -39,9 +40,21 @@ impl Output {
         }
         let output = WholeFile::create(&path)?;
         if let Some(existing) = existing {
-            output.file().set_permissions(existing.permissions())?;
+            keep_permissions(output.file(), &existing)?;
         }
         Ok(Output::Whole(output))
+    }
+
+    /// Whether there can be a file at `path`: before the work begins whose result it is to have. Leaves nothing
+    /// behind, and does not open a pipe, whose reader would take that for the end.
+    ///
+    /// # Errors
+    /// Why there can be no such file.
+    pub(super) fn check(path: &Path) -> io::Result<()> {
+        match fs::metadata(path) {
+            Ok(existing) if !existing.is_file() && !existing.is_dir() => Ok(()),
+            _ => Self::create(path).map(drop),
+        }
     }
 
     /// Gives the file its name.
@@ -102,6 +115,21 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         finished.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_beforehand_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        Output::check(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+        fs::write(&path, "old").unwrap();
+        Output::check(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert!(Output::check(folder.path()).is_err());
+        assert!(Output::check(&path.join("below")).is_err());
+        assert!(Output::check(&folder.path().join("missing/file")).is_err());
         assert_eq!(names(folder.path()), ["file"]);
     }
 

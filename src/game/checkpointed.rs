@@ -8,7 +8,7 @@ use super::{Error, Guesser, Result, ThinkBy};
 use crate::claim::{Account, Entering, Entry, Ledger, Memory};
 use crate::interrupt;
 use crate::rma::{Comm, Rank};
-use crate::trace::Kind;
+use crate::trace::{Kind, now_ns};
 
 /// For how long the home rank thinks before it looks whether a checkpoint is due.
 const PIECE: Duration = Duration::from_millis(20);
@@ -52,6 +52,8 @@ pub struct Checkpointed<'a, R, M> {
     /// On the home rank.
     saving: Option<Saving<'a>>,
     saved: Instant,
+    /// Time of snapshots while it plays.
+    saving_ns: u64,
 }
 
 impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
@@ -69,6 +71,7 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
             ledgers: InTurn::on(comm, home, ledgers),
             saving,
             saved: Instant::now(),
+            saving_ns: 0,
         }
     }
 
@@ -140,7 +143,10 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
     fn save_if_due(&mut self) -> Result<()> {
         match &self.saving {
             Some(saving) if self.saved.elapsed() >= saving.every || interrupt::take_to_save() => {
-                self.save()
+                let begun_ns = now_ns();
+                self.save()?;
+                self.saving_ns += now_ns() - begun_ns;
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -179,6 +185,11 @@ impl<R: Referee, M: Memory> Referee for Checkpointed<'_, R, M> {
             }
             self.inner.think(by, left.min(PIECE))?;
         }
+    }
+
+    #[inline]
+    fn upkeep_ns(&self) -> u64 {
+        self.saving_ns
     }
 
     fn leaves(&mut self, asked: bool) -> bool {

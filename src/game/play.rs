@@ -18,7 +18,7 @@ pub struct Tally {
     pub think_ns: u64,
     /// MPI operations of the referee: RMA operations, or allreduces.
     pub operations: u64,
-    /// Time in those operations, waiting included.
+    /// Time in those operations, waiting included, and in signs of life and checkpoints between them.
     pub operation_ns: u64,
     /// From the start of the game on this rank to its end on this rank.
     pub play_ns: u64,
@@ -56,6 +56,7 @@ pub fn play_game<R: Referee, O: Observer>(
     observer.started(entered_ns, start_ns);
     let mut now = start_ns;
     while !referee.all_claimed() {
+        let upkeep_before_ns = referee.upkeep_ns();
         referee.so_far(&tally)?;
         if referee.leaves(interrupt::to_end().is_some()) {
             tally.left_early = true;
@@ -65,14 +66,19 @@ pub fn play_game<R: Referee, O: Observer>(
             enter(Call::Think);
             let duration = thinker.draw();
             referee.think(thinker.by(), duration)?;
-            let thought_ns = now_ns();
+            // What signs of life and checkpoints took is no thinking, wherever in it they fell.
+            let upkeep_ns = referee.upkeep_ns() - upkeep_before_ns;
+            let thought_ns = now_ns().saturating_sub(upkeep_ns).max(now);
             tally.think_ns += thought_ns - now;
             observer.thought(now, thought_ns);
             now = thought_ns;
-            if referee.leaves(interrupt::to_end().is_some()) {
-                tally.left_early = true;
-                break;
-            }
+        }
+        if referee.upkeep_ns() > upkeep_before_ns {
+            now = operated::<R, O>(referee, observer, &mut tally, 0, now, Outcome::Announced);
+        }
+        if !thinker.never_thinks() && referee.leaves(interrupt::to_end().is_some()) {
+            tally.left_early = true;
+            break;
         }
         enter(Call::Claim); // drawing may be one
         let digit = referee.draw(guesser)?;
@@ -142,6 +148,7 @@ fn operated<R: Referee, O: Observer>(
             end_ns,
             word: match outcome {
                 Outcome::Skipped => 0,
+                Outcome::Announced if digit == 0 => 0,
                 _ => referee.evidence(digit),
             },
         });
@@ -153,12 +160,23 @@ fn operated<R: Referee, O: Observer>(
 mod tests {
     use super::*;
     use crate::claim::Account;
-    use crate::game::{GuessBy, ThinkPlan};
+    use crate::game::{GuessBy, ThinkBy, ThinkPlan};
+    use crate::think_time::ThinkTime;
+    use std::time::Duration;
 
     /// A referee of one rank, in memory.
     struct Alone {
         free: Vec<u32>,
         submitted: Vec<u32>,
+    }
+
+    impl Alone {
+        fn new() -> Self {
+            Alone {
+                free: (1..=9).collect(),
+                submitted: Vec::new(),
+            }
+        }
     }
 
     impl Referee for Alone {
@@ -193,6 +211,90 @@ mod tests {
         }
     }
 
+    /// A referee that gives a sign of life before each guess, and another while it thinks.
+    struct Signing(Alone, u64);
+
+    const SIGN: Duration = Duration::from_millis(3);
+
+    impl Signing {
+        fn sign(&mut self) {
+            let begun_ns = now_ns();
+            std::thread::sleep(SIGN);
+            self.1 += now_ns() - begun_ns;
+        }
+    }
+
+    impl Referee for Signing {
+        const OPERATION: Kind = Kind::Claim;
+        fn begin_game(&mut self, _game: u64) -> Result<()> {
+            Ok(())
+        }
+        fn think(&mut self, by: ThinkBy, duration: Duration) -> Result<()> {
+            self.sign();
+            by.spend(duration);
+            Ok(())
+        }
+        fn so_far(&mut self, _tally: &Tally) -> Result<()> {
+            self.sign();
+            Ok(())
+        }
+        fn upkeep_ns(&self) -> u64 {
+            self.1
+        }
+        fn is_known_claimed(&self, digit: u32) -> bool {
+            self.0.is_known_claimed(digit)
+        }
+        fn submit(&mut self, digit: u32) -> Result<Verdict> {
+            self.0.submit(digit)
+        }
+        fn evidence(&self, digit: u32) -> u64 {
+            self.0.evidence(digit)
+        }
+        fn all_claimed(&self) -> bool {
+            self.0.all_claimed()
+        }
+        fn n_operations(&self) -> u64 {
+            self.0.n_operations()
+        }
+        fn take_accounts(&mut self) -> Result<Vec<Account>> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Whatever a think time lasts, signs within it are none of it.
+    #[test]
+    fn signs_of_life_are_operations_and_no_thinking() {
+        for (think, n_signs) in [(Duration::ZERO, 1), (Duration::from_micros(50), 2)] {
+            let mut referee = Signing(Alone::new(), 0);
+            let plan = ThinkPlan {
+                base: ThinkTime::Fixed(think),
+                by: ThinkBy::Spin,
+                ..ThinkPlan::default()
+            };
+            let mut thinker = plan.thinker(1, 0, 0);
+            let mut guesser = Guesser::new(1, 0, 0, 9, GuessBy::Uniform);
+            let mut lines = Lines::default();
+            let now = now_ns();
+            let tally =
+                play_game(&mut referee, &mut guesser, &mut thinker, &mut lines, now).unwrap();
+            let signs: Vec<_> = lines
+                .1
+                .iter()
+                .filter(|operation| operation.outcome == Outcome::Announced)
+                .collect();
+            assert_eq!(signs.len() as u64, tally.guesses);
+            assert!(signs.iter().all(|sign| (sign.digit, sign.word) == (0, 0)));
+            let signed_ns: u64 = signs.iter().map(|sign| sign.end_ns - sign.begin_ns).sum();
+            let least_ns = tally.guesses * n_signs * SIGN.as_nanos() as u64;
+            assert!(signed_ns >= least_ns, "{signed_ns}");
+            assert!(tally.operation_ns >= least_ns);
+            assert!(
+                tally.think_ns + signed_ns <= tally.play_ns,
+                "nothing is counted twice: {tally:?}"
+            );
+        }
+    }
+
     #[derive(Default)]
     struct Lines(Vec<String>, Vec<Operation>, Vec<(u64, u64)>);
 
@@ -222,10 +324,7 @@ mod tests {
 
     #[test]
     fn plays_until_all_is_claimed_and_counts_what_happened() {
-        let mut referee = Alone {
-            free: (1..=9).collect(),
-            submitted: Vec::new(),
-        };
+        let mut referee = Alone::new();
         let mut lines = Lines::default();
         let mut thinker = ThinkPlan::default().thinker(1, 0, 0);
         let mut guesser = Guesser::new(1, 0, 0, 9, GuessBy::Uniform);

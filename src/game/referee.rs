@@ -82,6 +82,13 @@ pub trait Referee {
         Ok(())
     }
 
+    /// How long this rank has spent so far, in [`so_far`](Referee::so_far) and in [`think`](Referee::think), on
+    /// what keeps the game going and is no thinking: signs of life, checkpoints. In nanoseconds.
+    #[inline(always)]
+    fn upkeep_ns(&self) -> u64 {
+        0
+    }
+
     /// Told when this rank has left a game, of which `tally` is the whole. Whether all ranks come together
     /// next, as ever; if not, some died, and the series ends here, on each rank by itself: what is left to do
     /// is [`parting`](Referee::parting).

@@ -18,7 +18,7 @@ use crate::claim::{Account, Decision, Memory, Muster};
 use crate::interrupt;
 use crate::pulse::{Call, within};
 use crate::rma::Rank;
-use crate::trace::Kind;
+use crate::trace::{Kind, now_ns};
 
 /// How often a rank gives a sign of life while it plays.
 const SIGN_EVERY: Duration = Duration::from_millis(100);
@@ -69,6 +69,8 @@ pub struct Survivors<'a, R, M> {
     n_operations_before: u64,
     so_far: SoFar,
     signed: Instant,
+    /// Time of signs while it plays.
+    signing_ns: u64,
     parting: Option<Parting>,
 }
 
@@ -96,6 +98,7 @@ impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
             n_operations_before: 0,
             so_far: SoFar::default(),
             signed: Instant::now(),
+            signing_ns: 0,
             parting: None,
         }
     }
@@ -129,10 +132,12 @@ impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
 
     #[inline]
     fn sign_if_due(&mut self) -> Result<()> {
-        match self.signed.elapsed() >= SIGN_EVERY {
-            true => self.sign(),
-            false => Ok(()),
+        if self.signed.elapsed() >= SIGN_EVERY {
+            let begun_ns = now_ns();
+            self.sign()?;
+            self.signing_ns += now_ns() - begun_ns;
         }
+        Ok(())
     }
 
     /// Gives a sign of life, and looks for others'.
@@ -279,6 +284,11 @@ impl<R: Referee, M: Memory> Referee for Survivors<'_, R, M> {
     fn so_far(&mut self, tally: &Tally) -> Result<()> {
         self.so_far = SoFar::of(tally);
         self.sign_if_due()
+    }
+
+    #[inline]
+    fn upkeep_ns(&self) -> u64 {
+        self.signing_ns + self.game.upkeep_ns()
     }
 
     fn has_left(&mut self, game: u64, tally: &Tally) -> Result<bool> {

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn visits_cut_a_thought_and_do_not_shorten_it() {
         for by in [ThinkBy::Sleep, ThinkBy::Spin] {
-            let base = "uniform:2ms..4ms".parse().unwrap();
+            let base = "uniform:100ms..200ms".parse().unwrap();
             let plan = ThinkPlan {
                 base,
                 by,
@@ -193,7 +193,7 @@ mod tests {
                 by.spend_and_visit(duration, Duration::from_micros(100), visit)
                     .unwrap();
                 assert!(start.elapsed() >= drawn, "it thinks as long");
-                assert!((2..=41).contains(&n_visits), "{n_visits} visits");
+                assert!((2..=2001).contains(&n_visits), "{n_visits} visits");
             }
             assert_eq!(alone.draw(), visiting.draw(), "the streams go on alike");
             assert_eq!(by.spend_and_visit(MS, MS, || Err("no")), Err("no"));

@@ -3,13 +3,19 @@
 use std::fmt::Write;
 
 use super::run::{blame, checks, known, ranks, setup, with_error};
-use super::table::Table;
+use super::table::{Table, UNKNOWN};
 use super::verdict::{explanation, verdict, verdict_on_groups};
-use super::{percent, seconds, signed_seconds, significant};
-use crate::analysis::{Efficiency, Findings, Group, Row, Waterfall, group_rows as rows, metric};
+use super::{p_value, percent, seconds, signed_seconds, significant, two_sided};
+use crate::analysis::{
+    DECLARED, Efficiency, Findings, Group, Row, Waterfall, circumstances, group_rows as rows,
+    metric,
+};
 
 /// What a question mark in a table stands for.
-const UNKNOWN: &str = "\n? is unknown: the source does not tell it\n";
+const WHAT_UNKNOWN_IS: &str = "\n? is unknown: the source does not tell it\n";
+
+/// And what a sign before a number does.
+const WHAT_LEAST_IS: &str = "\n≥ is at least: what was recorded before the rank's records end\n";
 
 /// One or two runs: the verdict, their timelines as [drawn](super::timelines) (or nothing), then what the
 /// verdict rests on.
@@ -18,16 +24,33 @@ pub fn compare(runs: &[Findings], timelines: &str) -> String {
     for run in runs {
         let _ = writeln!(text, "{}", setup(run));
     }
+    let sides: Vec<Vec<&Findings>> = runs.iter().map(|run| vec![run]).collect();
+    text += &differ(&circumstances(&sides));
     if !timelines.is_empty() {
         let _ = write!(text, "\n{timelines}");
     }
+    let mut has_unknown = false;
+    let mut add = |text: &mut String, title: &str, table: Table| {
+        has_unknown |= table.has_unknown();
+        let _ = write!(text, "\n{title}{}", table.render());
+    };
     for run in runs {
-        let _ = write!(text, "\n{}\n{}", run.label, ranks(run));
+        add(&mut text, &format!("{}\n", run.label), ranks(run));
     }
     if let [a, b] = runs {
-        text += &time_table(a, b);
+        let (title, table) = time_table(a, b);
+        add(&mut text, title, table);
     }
-    text += &efficiencies(runs);
+    if runs
+        .iter()
+        .any(|run| run.efficiency.is_some() || run.partial)
+    {
+        add(
+            &mut text,
+            "how well the time was used\n",
+            efficiencies(runs),
+        );
+    }
     for run in runs {
         let blame = blame(run);
         if !blame.is_empty() {
@@ -45,8 +68,15 @@ pub fn compare(runs: &[Findings], timelines: &str) -> String {
             text.push('\n');
         }
     }
-    if text.contains('?') {
-        text += UNKNOWN;
+    if has_unknown {
+        text += WHAT_UNKNOWN_IS;
+    }
+    if runs
+        .iter()
+        .flat_map(|run| &run.per_rank)
+        .any(|rank| !rank.complete)
+    {
+        text += WHAT_LEAST_IS;
     }
     if let [a, b] = runs {
         if let Some(explanation) = explanation(a, b) {
@@ -56,16 +86,24 @@ pub fn compare(runs: &[Findings], timelines: &str) -> String {
     text
 }
 
-/// Where the difference in time comes from.
-fn time_table(a: &Findings, b: &Findings) -> String {
+/// In what runs differ beside what is compared.
+fn differ(circumstances: &[String]) -> String {
+    match circumstances {
+        [] => String::new(),
+        all => format!("\nnote: these also differ in {}\n", all.join("; ")),
+    }
+}
+
+/// Where the difference in time comes from, and what to call it.
+fn time_table(a: &Findings, b: &Findings) -> (&'static str, Table) {
     let mut table = Table::new(1);
     let header = ["", &a.label, &b.label, "difference"];
     let Some(waterfall) = Waterfall::new(a, b) else {
         table.row(["", &a.label, &b.label]);
-        table.row(["took".into(), known(a.wall_ns), known(b.wall_ns)]);
+        table.numbers(["took".into(), known(a.wall_ns), known(b.wall_ns)]);
         let complete = "all digits claimed after";
-        table.row([complete.into(), known(a.complete_ns), known(b.complete_ns)]);
-        return format!("\n{}", table.render());
+        table.numbers([complete.into(), known(a.complete_ns), known(b.complete_ns)]);
+        return ("", table);
     };
     table.row(header);
     let error_ns = |run: &Findings| run.mean_ns(|rank| rank.wait_error_ns);
@@ -85,26 +123,27 @@ fn time_table(a: &Findings, b: &Findings) -> String {
     }
     row("took", waterfall.total_ns);
     let complete = "all digits claimed after";
-    table.row([complete.into(), known(a.complete_ns), known(b.complete_ns)]);
-    format!("\nwhere the time went, mean over ranks\n{}", table.render())
+    table.numbers([complete.into(), known(a.complete_ns), known(b.complete_ns)]);
+    ("where the time went, mean over ranks\n", table)
 }
 
-fn efficiencies(runs: &[Findings]) -> String {
-    if runs.iter().all(|run| run.efficiency.is_none()) {
-        return String::new();
-    }
+fn efficiencies(runs: &[Findings]) -> Table {
     let mut table = Table::new(1);
     table.row(std::iter::once("").chain(runs.iter().map(|run| run.label.as_str())));
     let mut row = |name: &str, of: fn(Efficiency) -> String| {
-        let cells = runs.iter().map(|run| run.efficiency.map_or("?".into(), of));
-        table.row(std::iter::once(name.to_owned()).chain(cells));
+        let cells = runs
+            .iter()
+            .map(|run| run.efficiency.map_or(UNKNOWN.into(), of));
+        table.numbers(std::iter::once(name.to_owned()).chain(cells));
     };
     row("load balance", |e| percent(e.load_balance));
     row("× serialisation efficiency", |e| percent(e.serialisation));
     row("× transfer efficiency", |e| percent(e.transfer));
     row("= parallel efficiency", |e| percent(e.parallel));
-    row("price of lockstep", |e| significant(e.price_of_lockstep));
-    format!("\nhow well the time was used\n{}", table.render())
+    row("synchronisation slowdown", |e| {
+        significant(e.synchronisation_slowdown)
+    });
+    table
 }
 
 /// Groups of repeated runs: the verdict, then every metric that they tell.
@@ -119,6 +158,11 @@ pub fn compare_groups(groups: &[Group]) -> String {
             group.runs.len()
         );
     }
+    let sides: Vec<Vec<&Findings>> = groups
+        .iter()
+        .map(|group| group.runs.iter().collect())
+        .collect();
+    text += &differ(&circumstances(&sides));
     text.push('\n');
     let mut table = Table::new(1);
     let two = groups.len() == 2;
@@ -138,18 +182,19 @@ pub fn compare_groups(groups: &[Group]) -> String {
     };
     let tells = |row: &Row| match row.metric {
         "ranks" | "games" => false,
-        "wait_error_s" => !is_zero(row),
+        "wait_error_s" | "wait_unattributed_s" => !is_zero(row),
         _ => true,
     };
-    for row in rows(groups).into_iter().filter(tells) {
-        table.row(cells(&row, two));
+    let rows = rows(groups);
+    for row in rows.iter().filter(|row| tells(row)) {
+        table.numbers(cells(row, two));
     }
     text += &table.render();
-    if text.contains('?') {
-        text += UNKNOWN;
+    if table.has_unknown() {
+        text += WHAT_UNKNOWN_IS;
     }
-    if two {
-        text += "\n~: the difference is not significant (p ≥ 0.05, two-sided Mann–Whitney test)\n";
+    if let [a, b] = groups {
+        text += &about_tests(&rows, (a.runs.len(), b.runs.len()));
     }
     if groups.iter().any(|group| group.runs.len() < 6) {
         text += "\nfewer than 6 runs give no 95 % interval of a median\n";
@@ -160,6 +205,38 @@ pub fn compare_groups(groups: &[Group]) -> String {
         }
     }
     text
+}
+
+/// How the p-values of a comparison came about, and what they cannot tell.
+fn about_tests(rows: &[Row], (n_a, n_b): (usize, usize)) -> String {
+    let declared = |row: &&Row| row.metric == DECLARED;
+    let tested = || rows.iter().filter(|row| row.p.is_some());
+    let n_others = tested().filter(|row| !declared(row)).count();
+    let is_exact: Vec<bool> = tested().map(|row| row.exact).collect();
+    let test = two_sided("rank-sum test", &is_exact, "metrics");
+    let mut text = format!(
+        "\np: {test}; that of {DECLARED} stands for itself, the {n_others} others are adjusted for their number \
+         (Holm)\n"
+    );
+    if tested().any(|row| row.testable && !row.significant) {
+        text += "~: the difference is not significant (p ≥ 0.05)\n";
+    }
+    let of = match (
+        tested().any(|row| declared(&row) && row.testable),
+        tested().any(|row| !declared(&row) && row.testable),
+    ) {
+        (_, true) if tested().all(|row| row.testable) => return text,
+        (_, true) => {
+            return text
+                + "neither a ratio nor ~: no difference of values so equal can be significant\n";
+        }
+        (true, false) if n_others == 0 => return text,
+        (true, false) => format!("of the {n_others} metrics beside {DECLARED} "),
+        (false, false) => String::new(),
+    };
+    text + &format!(
+        "too few runs to tell: of {n_a} and {n_b} runs, no difference {of}can be significant, however large\n"
+    )
 }
 
 fn cells(row: &Row, two: bool) -> Vec<String> {
@@ -181,7 +258,7 @@ fn cells(row: &Row, two: bool) -> Vec<String> {
             .to_owned(),
     ];
     cells.extend(row.spreads.iter().map(|spread| match spread {
-        None => "?".into(),
+        None => UNKNOWN.into(),
         Some(spread) => match (spread.low, spread.high) {
             (Some(low), Some(high)) => {
                 format!(
@@ -200,12 +277,12 @@ fn cells(row: &Row, two: bool) -> Vec<String> {
     let ratio = match row.spreads[..] {
         [Some(a), Some(b)] if row.significant => match b.median / a.median {
             ratio if ratio.is_finite() => format!("×{}", significant(ratio)),
-            _ => String::new(),
+            _ => "differs".into(), // from a median of 0
         },
-        [Some(_), Some(_)] => "~".into(),
+        [Some(_), Some(_)] if row.testable => "~".into(),
         _ => String::new(),
     };
     cells.push(ratio);
-    cells.push(row.p.map_or(String::new(), |p| format!("{p:.3}")));
+    cells.push(row.p_adjusted.map_or(String::new(), p_value));
     cells
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::seconds;
-use super::table::Table;
+use super::table::{Table, UNKNOWN};
 use crate::analysis::{Findings, Latency, RankFindings, Source};
 use crate::trace::Version;
 
@@ -52,7 +52,15 @@ pub(super) fn setup(run: &Findings) -> String {
 
 /// A duration, or that it is unknown.
 pub(super) fn known(ns: Option<u64>) -> String {
-    ns.map_or("?".into(), |ns| seconds(ns as f64 / 1e9))
+    ns.map_or(UNKNOWN.into(), |ns| seconds(ns as f64 / 1e9))
+}
+
+/// What is known of a rank, or the least of it, where the rest is missing.
+pub(super) fn least(rank: &RankFindings, known: String) -> String {
+    match rank.complete || known == UNKNOWN {
+        true => known,
+        false => format!("≥ {known}"),
+    }
 }
 
 /// A time with its error; where it is less than that, the error alone.
@@ -66,7 +74,7 @@ pub(super) fn with_error(ns: Option<u64>, error_ns: Option<u64>) -> String {
 }
 
 /// A row a rank: what it did, and where its time went.
-pub(super) fn ranks(run: &Findings) -> String {
+pub(super) fn ranks(run: &Findings) -> Table {
     let mut table = Table::new(2);
     table.row([
         "rank",
@@ -81,7 +89,10 @@ pub(super) fn ranks(run: &Findings) -> String {
     ]);
     let unknown_waits = |rank: &RankFindings| match (rank.wait_ns, rank.in_operations_ns) {
         // A summary has both in one: shown where the greater part of it is.
-        (None, Some(ns)) => ("?".into(), format!("{} (both)", known(Some(ns)))),
+        (None, Some(ns)) => {
+            let both = format!("{} (both)", known(Some(ns)));
+            (UNKNOWN.into(), least(rank, both))
+        }
         _ => (
             with_error(rank.wait_ns, rank.wait_error_ns),
             with_error(rank.operation_ns, rank.wait_error_ns),
@@ -93,24 +104,24 @@ pub(super) fn ranks(run: &Findings) -> String {
             continue;
         };
         let (waiting, operation) = unknown_waits(rank);
-        table.row([
+        table.numbers([
             rank.rank.to_string(),
             place(run, rank),
-            rank.guesses.to_string(),
-            rank.points.to_string(),
-            known(rank.useful_ns),
+            least(rank, rank.guesses.to_string()),
+            least(rank, rank.points.to_string()),
+            least(rank, known(rank.useful_ns)),
             waiting,
             operation,
-            known(rank.tracer_ns),
+            least(rank, known(rank.tracer_ns)),
             known(rank.idle_ns),
         ]);
     }
-    table.render()
+    table
 }
 
 /// Where a rank ran: its host, and its node where hosts do not tell.
 pub(super) fn place(run: &Findings, rank: &RankFindings) -> String {
-    let host = rank.host.clone().unwrap_or("?".into());
+    let host = rank.host.clone().unwrap_or(UNKNOWN.into());
     match rank.node {
         Some(node) if run.setup.nodes != run.setup.hosts => format!("{host} (node {node})"),
         _ => host,
@@ -132,9 +143,17 @@ fn shown(ranks: &[RankFindings]) -> Vec<Option<&RankFindings>> {
         .collect()
 }
 
-/// Who was waited for, in three columns; empty where that is not known or nobody waited.
+/// Who was waited for, and what it cost; empty where that is no question or nobody waited.
 pub(super) fn blame(run: &Findings) -> String {
-    let total_ns = run.sum_ns(|rank| Some(rank.blame?.last_ns)).unwrap_or(0);
+    if run.partial && run.setup.version == Some(Version::Collective) {
+        return format!(
+            "who was waited for in {}: unknown, as some of its records are missing\n",
+            run.label
+        );
+    }
+    let unattributed_ns = run.unattributed_wait_ns.unwrap_or(0);
+    let attributed_ns = run.sum_ns(|rank| Some(rank.blame?.last_ns)).unwrap_or(0);
+    let total_ns = attributed_ns.saturating_add(unattributed_ns);
     if total_ns == 0 {
         return String::new();
     }
@@ -144,7 +163,7 @@ pub(super) fn blame(run: &Findings) -> String {
         "last",
         "share",
         "fair",
-        "fixable",
+        "saving",
         "waited",
         "clock-free",
     ]);
@@ -160,9 +179,16 @@ pub(super) fn blame(run: &Findings) -> String {
             known(Some(blame.last_ns)),
             super::percent(blame.last_ns as f64 / total_ns as f64),
             known(Some(blame.fair_ns)),
-            known(Some(blame.fixable_ns)),
+            known(rank.saving_ns),
             with_error(rank.wait_ns, rank.wait_error_ns),
             known(Some(wait.clock_free_ns)),
+        ]);
+    }
+    if unattributed_ns > 0 {
+        table.row([
+            "unknown".into(),
+            known(Some(unattributed_ns)),
+            super::percent(unattributed_ns as f64 / total_ns as f64),
         ]);
     }
     let sum = |of: fn(&RankFindings) -> u64| known(run.sum_ns(|rank| Some(of(rank))));
@@ -182,9 +208,14 @@ pub(super) fn blame(run: &Findings) -> String {
             known(Some(ns))
         )
     });
+    let unknown = match unattributed_ns {
+        0 => "",
+        _ => "  unknown: of those who came last, several came within the errors of their clocks\n",
+    };
     format!(
-        "who was waited for in {}: charged to the last to come, in fair parts to all who were late, and \
-         what curing that rank alone would save\n\n{}{error}",
+        "who was waited for in {}: charged to the last to come, and in fair parts to all who were late; \
+         saving: how much sooner the run would have ended, had that rank computed no longer than the median \
+         of all\n\n{}{unknown}{error}",
         run.label,
         table.render()
     )
@@ -193,6 +224,7 @@ pub(super) fn blame(run: &Findings) -> String {
 /// Whether what must hold did hold.
 pub(super) fn checks(run: &Findings) -> String {
     let mut text = String::new();
+    let of_version = |version| run.source == Source::Trace && run.setup.version == Some(version);
     let mut line = |name: &str, what: String| {
         let _ = writeln!(text, "  {name:<14} {what}");
     };
@@ -220,17 +252,21 @@ pub(super) fn checks(run: &Findings) -> String {
                     format!("guesses + points is {steps} on every rank, in {rounds} allreduces")
                 }
                 (None, Some(steps), None) => format!("guesses + points is {steps} on every rank"),
-                (None, None, _) if lockstep.holds => {
+                (None, None, _) => {
                     "guesses + points is the same on every rank in each complete game".into()
                 }
-                (None, None, _) => "unknown: no game is complete".into(),
             },
         );
+    } else if of_version(Version::Collective) {
+        line("lockstep", "unknown: no game is complete".into());
     }
     line(
         "double scores",
         match run.double_scores {
-            None => "unknown".into(),
+            None => match examples(run, 0) {
+                examples if examples.is_empty() => "unknown".into(),
+                examples => format!("not all known{examples}"),
+            },
             Some(0) => "none: no digit was scored twice".into(),
             Some(n) => format!("{n}{}", examples(run, n)),
         },
@@ -238,12 +274,16 @@ pub(super) fn checks(run: &Findings) -> String {
     if let Some(order) = &run.order {
         line(
             "claim order",
-            match order.n_violations {
-                0 => format!(
+            match order.known_violations() {
+                Some(0) => format!(
                     "{} claims fit into one order, and that into real time",
                     order.n_claims
                 ),
-                n => format!("BROKEN: {n} violations in {} claims", order.n_claims),
+                Some(n) => format!("BROKEN: {n} violations in {} claims", order.n_claims),
+                None => format!(
+                    "unknown: {} claims fit into one order, and others are not recorded",
+                    order.n_claims
+                ),
             },
         );
         for violation in &order.violations {
@@ -265,6 +305,12 @@ pub(super) fn checks(run: &Findings) -> String {
             }
         }
     }
+    if run.partial && of_version(Version::Rma) {
+        if run.order.is_none() {
+            line("claim order", "unknown: some records are missing".into());
+        }
+        line("progress", "unknown: some records are missing".into());
+    }
     if let Some(stalls) = &run.stalls {
         line(
             "progress",
@@ -274,8 +320,8 @@ pub(super) fn checks(run: &Findings) -> String {
                     format!("{away} operations met the home rank outside MPI, and none waited")
                 }
                 (away, stalled) => format!(
-                    "{stalled} of {away} operations that met the home rank outside MPI ended only \
-                     after it had come back: {} in all, {} at most",
+                    "{stalled} of {away} operations that met the home rank outside MPI waited for it to \
+                     come back: {} in all, {} at most",
                     with_error(Some(stalls.stall_ns), Some(stalls.error_ns)),
                     known(Some(stalls.max_ns))
                 ),

@@ -1,8 +1,12 @@
 //! Tables of text: columns as wide as they need to be.
 
+/// What stands for a number that is not known.
+pub(crate) const UNKNOWN: &str = "?";
+
 /// A table whose first `n_left` columns are aligned left, the others right.
 pub(crate) struct Table {
     n_left: usize,
+    has_unknown: bool,
     rows: Vec<Vec<String>>,
 }
 
@@ -10,12 +14,25 @@ impl Table {
     pub(crate) fn new(n_left: usize) -> Self {
         Table {
             n_left,
+            has_unknown: false,
             rows: Vec::new(),
         }
     }
 
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// A row of numbers: one that is [`UNKNOWN`] is noticed.
+    pub(crate) fn numbers<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.row(cells);
+        let cells = self.rows.last().expect("one was added");
+        self.has_unknown |= cells.iter().skip(1).any(|cell| cell == UNKNOWN);
+    }
+
+    /// Whether a number is unknown.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.has_unknown
     }
 
     /// All rows, each indented by two blanks and ended by a line feed.

@@ -1,6 +1,6 @@
 //! The verdict on runs, in one sentence with their numbers.
 
-use super::{percent, seconds, times};
+use super::{p_in_words, percent, seconds, times};
 use crate::analysis::{Extremes, Findings, Group, Source, metric};
 use crate::trace::Version;
 
@@ -117,6 +117,9 @@ fn without_waits(run: &Findings) -> Option<String> {
 /// What can be said of a run whose times are unknown.
 fn counts(run: &Findings) -> String {
     let mut text = format!("{} took an unknown time", run.label);
+    if run.partial && run.source == Source::Trace {
+        text += ", as some of its records are missing";
+    }
     if let Some(steps) = run.lockstep.as_ref().and_then(|lockstep| lockstep.steps) {
         text += &format!(": guesses + points is {steps} on every rank, so it ran in lockstep");
     }
@@ -147,8 +150,9 @@ pub fn verdict_on_groups(groups: &[Group]) -> String {
         false => (b, b_s, a, a_s),
     };
     let certainty = match test {
-        Some(test) if test.is_significant() => format!("p = {:.3}", test.p),
-        Some(test) => format!("~ not significant, p = {:.3}", test.p),
+        Some(test) if test.is_significant() => p_in_words(test.p),
+        Some(test) if test.is_testable() => format!("~ not significant, {}", p_in_words(test.p)),
+        Some(test) => format!("too few runs to tell, {}", p_in_words(test.p)),
         None => "not tested".into(),
     };
     format!(

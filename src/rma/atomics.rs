@@ -5,7 +5,7 @@ use std::cell::UnsafeCell;
 use mpi::ffi;
 
 use super::comm::Rank;
-use super::error::{Result, check};
+use super::error::Result;
 use super::homes::Homes;
 use super::layout::{Bits, Counter, Highest, Region, Slot};
 use super::window::Window;
@@ -14,7 +14,8 @@ use super::window::Window;
 pub const PIPELINE_DEPTH: usize = 64;
 
 /// Operands and results of the operations in flight: none between calls, since every function of a
-/// window flushes before it returns and a [`Window`] stays on its thread.
+/// window flushes before it returns and a [`Window`] stays on its thread. Where one could not, by an error of
+/// MPI or by a panic, the window is poisoned: no later function starts an operation or reads a result.
 ///
 /// MPI writes the results between the call and the flush, so all is behind `UnsafeCell`.
 #[derive(Debug)]
@@ -70,40 +71,40 @@ impl<H: Homes> Window<'_, H> {
     /// `MPI_Fetch_and_op(MPI_BOR)` and `MPI_Win_flush`. With `bits` 0, an atomic read.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's.
     #[inline(always)]
     pub fn fetch_or(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
-        self.fetch_and_op(self.locate(&region, index), bits, self.handles().or)
+        self.fetch_and_op(self.locate(&region, index)?, bits, self.handles().or)
     }
 
     /// [`fetch_or`](Self::fetch_or) for a caller that has made sure that the region has a word `index`: what
     /// is checked is that the word lies within the window.
     #[inline(always)]
     pub(crate) fn fetch_or_of(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
-        self.fetch_and_op(self.locate_of(&region, index), bits, self.handles().or)
+        self.fetch_and_op(self.locate_of(&region, index)?, bits, self.handles().or)
     }
 
     /// Adds `addend` to counter `index` (wrapping) and returns the number as it was before.
     /// `MPI_Fetch_and_op(MPI_SUM)` and `MPI_Win_flush`. With `addend` 0, an atomic read.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's.
     #[inline]
     pub fn fetch_add(&self, region: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
-        self.fetch_and_op(self.locate(&region, index), addend, self.handles().sum)
+        self.fetch_and_op(self.locate(&region, index)?, addend, self.handles().sum)
     }
 
     /// Raises word `index` to `value` where it is lower, and returns it as it was before.
     /// `MPI_Fetch_and_op(MPI_MAX)` and `MPI_Win_flush`. With `value` 0, an atomic read.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's; or if `value` has the highest
@@ -111,14 +112,14 @@ impl<H: Homes> Window<'_, H> {
     #[inline]
     pub fn fetch_max(&self, region: Region<Highest>, index: usize, value: u64) -> Result<u64> {
         assert!(value >> 63 == 0, "{value} has more than 63 bits");
-        self.fetch_and_op(self.locate(&region, index), value, self.handles().max)
+        self.fetch_and_op(self.locate(&region, index)?, value, self.handles().max)
     }
 
     /// Puts `desired` into slot `index` if it holds `expected`, and returns what it held: the swap
     /// happened if that equals `expected`. `MPI_Compare_and_swap` and `MPI_Win_flush`.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If `index` is outside the region, or the region is another window's.
@@ -130,7 +131,7 @@ impl<H: Homes> Window<'_, H> {
         expected: u32,
         desired: u32,
     ) -> Result<u32> {
-        let place = self.locate(&region, index);
+        let place = self.locate(&region, index)?;
         self.put_swap(expected, desired);
         self.start_compare_and_swap(0, place)?;
         self.flush(place.0)?; // MPI semantics: the result has landed
@@ -142,7 +143,7 @@ impl<H: Homes> Window<'_, H> {
     /// counter held; neither is ordered before the other.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If an index is outside its region, or a region is another window's.
@@ -154,8 +155,8 @@ impl<H: Homes> Window<'_, H> {
         (counters, counter_index): (Region<Counter>, usize),
     ) -> Result<(u32, u64)> {
         let (slot, counter) = (
-            self.locate(&slots, slot_index),
-            self.locate(&counters, counter_index),
+            self.locate(&slots, slot_index)?,
+            self.locate(&counters, counter_index)?,
         );
         self.put_swap(expected, desired);
         self.start_compare_and_swap(0, slot)?;
@@ -171,7 +172,7 @@ impl<H: Homes> Window<'_, H> {
     /// slots held into `found` and returns the counter; none is ordered before another.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// As [`compare_and_swap_and_read`](Self::compare_and_swap_and_read), or if there are too many slots, or
@@ -184,13 +185,18 @@ impl<H: Homes> Window<'_, H> {
         found: &mut [u32],
     ) -> Result<u64> {
         assert!(indices.len() <= PIPELINE_DEPTH && indices.len() == found.len());
-        let counter = self.locate(&counters, counter_index);
+        let counter = self.locate(&counters, counter_index)?;
+        for &index in indices {
+            self.locate(&slots, index)?; // all of them, before the first is started
+        }
+        self.extent().begin()?;
         self.put_swap(expected, desired);
         for (slot, &index) in indices.iter().enumerate() {
-            self.start_compare_and_swap(slot, self.locate(&slots, index))?;
+            self.start_compare_and_swap(slot, self.place_of(&slots, index))?;
         }
         self.start_fetch_and_op(0, counter, 0, self.handles().sum)?;
         self.flush_homes()?; // MPI semantics: all results have landed
+        self.extent().all_complete();
         for (slot, found) in found.iter_mut().enumerate() {
             *found = self.found(slot);
         }
@@ -239,7 +245,7 @@ impl<H: Homes> Window<'_, H> {
                 self.raw(),
             )
         };
-        check("MPI_Fetch_and_op", code)
+        self.check("MPI_Fetch_and_op", code)
     }
 
     /// What the next compare-and-swaps expect and put. None is in flight.
@@ -276,7 +282,7 @@ impl<H: Homes> Window<'_, H> {
                 self.raw(),
             )
         };
-        check("MPI_Compare_and_swap", code)
+        self.check("MPI_Compare_and_swap", code)
     }
 
     #[inline(always)]

@@ -5,6 +5,9 @@
 //! program built against one of them can silently load another. The probe is the one that `mpi-sys`
 //! itself uses, so that both find the same library.
 //!
+//! Cargo passes no linker options on to crates that depend on this one. Their build scripts find these as
+//! `DEP_ONESIDED_LINK_ARG`; README, "In your own search", has such a script.
+//!
 //! A build against the standard ABI is meant to load another one: its rpath is what linkers call
 //! `DT_RUNPATH`, which `LD_LIBRARY_PATH` overrides.
 
@@ -41,12 +44,10 @@ mod mpi {
             );
             std::process::exit(1);
         });
-        for dir in &library.lib_paths {
-            println!(
-                "cargo:rustc-link-arg=-Wl,-rpath,{},--enable-new-dtags",
-                dir.display()
-            );
-        }
+        let rpaths = (library.lib_paths.iter()).map(|dir| format!(",-rpath,{}", dir.display()));
+        let link_arg = format!("-Wl,--enable-new-dtags{}", rpaths.collect::<String>());
+        println!("cargo:rustc-link-arg={link_arg}");
+        println!("cargo::metadata=link_arg={link_arg}");
         let Some(mpicc) = library.mpicc else {
             println!("cargo:rustc-env=ONESIDED_MPI_HEADER=");
             println!("cargo:rustc-env=ONESIDED_MPIEXEC=");

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use mpi::ffi;
 
 use super::comm::Rank;
-use super::error::{Result, check, int_count};
+use super::error::{Result, int_count};
 use super::homes::Homes;
 use super::layout::{Bits, Counter, Kind, Region};
 use super::window::Window;
@@ -130,7 +130,8 @@ impl<H: Homes> Window<'_, H> {
     /// `MPI_Fetch_and_op(MPI_BOR)`, `MPI_Win_flush` or `MPI_Win_flush_all`.
     ///
     /// # Errors
-    /// What MPI returns; which of the operations took place is unknown then.
+    /// What MPI returns; which of the operations took place is unknown then, and all further ones are
+    /// [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned).
     ///
     /// # Panics
     /// If a word is outside the region, or the region is another window's.
@@ -140,34 +141,41 @@ impl<H: Homes> Window<'_, H> {
         operations: &mut [OrOperation],
     ) -> Result<()> {
         self.pipelined(
+            &region,
             operations,
             self.handles().or,
-            |_, operation| (self.locate(&region, operation.index), operation.bits),
+            |_, operation| (operation.index, operation.bits),
             |operation, found| operation.bits = found,
         )
     }
 
-    /// A fetch-and-op for each of `slots`, on the place and with the operand that `start` gives of it and its
+    /// A fetch-and-op for each of `slots`, on the word and with the operand that `start` gives of it and its
     /// index; `land` is given what was found there.
     #[inline(always)]
-    fn pipelined<T>(
+    fn pipelined<T, K: Kind>(
         &self,
+        region: &Region<K>,
         slots: &mut [T],
         op: ffi::MPI_Op,
-        start: impl Fn(usize, &T) -> ((Rank, usize), u64),
+        start: impl Fn(usize, &T) -> (usize, u64),
         land: impl Fn(&mut T, u64),
     ) -> Result<()> {
         const DEPTH: usize = super::PIPELINE_DEPTH;
+        for (i, item) in slots.iter().enumerate() {
+            self.locate(region, start(i, item).0)?; // all of them, before the first is started
+        }
+        self.extent().begin()?;
         for (batch, first) in slots.chunks_mut(DEPTH).zip((0..).step_by(DEPTH)) {
             for (slot, item) in batch.iter().enumerate() {
-                let (place, operand) = start(first + slot, item);
-                self.start_fetch_and_op(slot, place, operand, op)?;
+                let (index, operand) = start(first + slot, item);
+                self.start_fetch_and_op(slot, self.place_of(region, index), operand, op)?;
             }
             self.flush_homes()?; // MPI semantics: all results have landed
             for (slot, item) in batch.iter_mut().enumerate() {
                 land(item, self.fetched(slot));
             }
         }
+        self.extent().all_complete();
         Ok(())
     }
 
@@ -175,13 +183,17 @@ impl<H: Homes> Window<'_, H> {
     /// [`fetch_or_pipelined`](Window::fetch_or_pipelined). No one instant shows them all.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
+    ///
+    /// # Panics
+    /// If the region is another window's.
     pub fn counters_now(&self, region: Region<Counter>) -> Result<Vec<u64>> {
         let mut words = vec![0; region.n_words()];
         self.pipelined(
+            &region,
             &mut words,
             self.handles().sum,
-            |index, _| (self.locate(&region, index), 0),
+            |index, _| (index, 0),
             |word, found| *word = found,
         )?;
         Ok(words)
@@ -192,7 +204,7 @@ impl<H: Homes> Window<'_, H> {
     /// `MPI_Get_accumulate(MPI_BOR)` on each rank that holds some of them (MPI-4.1 §12.3.4), one flush.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// If the run is empty, longer than [`RUN_WORDS`] or not within the region, or the region is another
@@ -204,7 +216,7 @@ impl<H: Homes> Window<'_, H> {
         (first_bits, last_bits): (u64, u64),
         buffer: &'buffer mut RunBuffer,
     ) -> Result<&'buffer mut [u64]> {
-        let slots = self.slots_of_run(&region, &run, buffer);
+        let slots = self.slots_of_run(&region, &run, buffer)?;
         // SAFETY: live until `buffer` is dropped, borrowed uniquely. Nothing is in flight: each call
         // completes before it returns, or leaves the buffer marked, and a marked one is refused above.
         let words = unsafe { buffer.words.as_mut() };
@@ -213,11 +225,13 @@ impl<H: Homes> Window<'_, H> {
         operands[first] &= first_bits;
         operands[last] &= last_bits;
         let operands_at = words.operands.get().cast::<u64>();
+        self.extent().begin()?;
         buffer.in_flight = true;
         // SAFETY: both arrays hold `RUN_WORDS` words, live until the flush (`in_flight` leaks them if that
         // fails), are apart from each other and untouched meanwhile.
         unsafe { self.start_run(&region, &run, operands_at, words.results.get().cast())? };
         self.flush_homes()?; // MPI semantics: all results have landed
+        self.extent().all_complete();
         buffer.in_flight = false;
         let operands = words.operands.get_mut();
         operands[first] = u64::MAX;
@@ -229,7 +243,7 @@ impl<H: Homes> Window<'_, H> {
     /// the same operation.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     ///
     /// # Panics
     /// As [`or_run`](Self::or_run).
@@ -240,32 +254,41 @@ impl<H: Homes> Window<'_, H> {
         buffer: &'buffer mut RunBuffer,
     ) -> Result<&'buffer mut [u64]> {
         static NO_BITS: [u64; RUN_WORDS] = [0; RUN_WORDS];
-        let slots = self.slots_of_run(&region, &run, buffer);
+        let slots = self.slots_of_run(&region, &run, buffer)?;
         // SAFETY: as in `or_run`.
         let words = unsafe { buffer.words.as_mut() };
+        self.extent().begin()?;
         buffer.in_flight = true;
         // SAFETY: the operands are static and only read; of the results as in `or_run`.
         unsafe { self.start_run(&region, &run, NO_BITS.as_ptr(), words.results.get().cast())? };
         self.flush_homes()?; // MPI semantics: all results have landed
+        self.extent().all_complete();
         buffer.in_flight = false;
         Ok(words.put_in_order(slots))
     }
 
     /// Panics unless there is such a run, and nothing in flight in `buffer`.
-    fn slots_of_run(&self, region: &Region<Bits>, run: &Range<usize>, buffer: &RunBuffer) -> Slots {
+    fn slots_of_run(
+        &self,
+        region: &Region<Bits>,
+        run: &Range<usize>,
+        buffer: &RunBuffer,
+    ) -> Result<Slots> {
         let n_words = run.len();
         assert!(
             (1..=RUN_WORDS).contains(&n_words),
             "a run of {n_words} words"
         );
-        region.assert_word(run.end - 1);
+        self.extent().assert_word(region, run.end - 1);
+        self.extent().assert_own(region);
+        self.extent().assert_usable()?;
         assert!(!buffer.in_flight, "an operation on this buffer failed");
         let n_ranks = self.homes().n_ranks().min(n_words);
-        Slots { n_words, n_ranks }
+        Ok(Slots { n_words, n_ranks })
     }
 
-    /// Starts an `MPI_Get_accumulate(MPI_BOR)` on each rank that holds words of `run`, of which there are 1
-    /// to [`RUN_WORDS`].
+    /// Starts an `MPI_Get_accumulate(MPI_BOR)` on each rank that holds words of `run`, for which
+    /// [`slots_of_run`](Self::slots_of_run) has answered.
     ///
     /// # Safety
     /// `operands` and `results` have [`RUN_WORDS`] words each, which stay valid, and untouched but for reads of
@@ -282,12 +305,12 @@ impl<H: Homes> Window<'_, H> {
         let slots = Slots { n_words, n_ranks };
         for i in 0..n_ranks {
             let count = (n_words - i).div_ceil(n_ranks);
-            let (target, local) = self.homes().place(run.start + i);
-            let displacement = region.displacement_of_run(local, count, self.n_bytes());
+            let (target, displacement) = self.place_of(region, run.start + i);
             let count = count as c_int;
             let slot = slots.of(i);
             // SAFETY: `count` words from `slot` on lie within both arrays, of which the caller answers for the
-            // rest; the target range lies within the window (`displacement_of_run`); the epoch is open.
+            // rest; the words are there, and those of one rank lie one behind the other within the window
+            // (`slots_of_run`: `assert_word`, `assert_own`); the epoch is open.
             let code = unsafe {
                 ffi::MPI_Get_accumulate(
                     operands.add(slot).cast(),
@@ -304,7 +327,7 @@ impl<H: Homes> Window<'_, H> {
                     self.raw(),
                 )
             };
-            check("MPI_Get_accumulate", code)?;
+            self.check("MPI_Get_accumulate", code)?;
         }
         Ok(())
     }
@@ -313,7 +336,7 @@ impl<H: Homes> Window<'_, H> {
     /// may be in flight, which is for the caller to synchronise.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
     pub fn clear(&self) -> Result<()> {
         (0..self.homes().n_ranks()).try_for_each(|i| self.clear_on(self.homes().rank(i)))
     }
@@ -321,6 +344,7 @@ impl<H: Homes> Window<'_, H> {
     /// [`clear`](Window::clear) of what one rank holds.
     pub(super) fn clear_on(&self, target: Rank) -> Result<()> {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        self.extent().assert_usable()?;
         for start in (0..self.n_bytes()).step_by(ZEROS.len()) {
             let len = ZEROS.len().min(self.n_bytes() - start);
             let count = int_count("number of bytes to put", len)?;
@@ -338,7 +362,7 @@ impl<H: Homes> Window<'_, H> {
                     self.raw(),
                 )
             };
-            check("MPI_Put", code)?;
+            self.check("MPI_Put", code)?;
         }
         self.flush(target) // MPI semantics: complete at the target, so that a barrier may follow
     }
@@ -347,7 +371,10 @@ impl<H: Homes> Window<'_, H> {
     /// which is for the caller to synchronise.
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
+    ///
+    /// # Panics
+    /// If the region is another window's.
     pub fn read<K: Kind>(&self, region: Region<K>) -> Result<Vec<K::Word>> {
         let mut words = vec![K::Word::default(); region.n_words()];
         self.read_in_pieces(region, |index, word| words[index] = word)?;
@@ -358,13 +385,17 @@ impl<H: Homes> Window<'_, H> {
     /// no more memory than that, however large the region is. Not atomic, as [`read`](Window::read).
     ///
     /// # Errors
-    /// What MPI returns.
+    /// What MPI returns, and [`ErrorKind::Poisoned`](super::ErrorKind::Poisoned) from then on.
+    ///
+    /// # Panics
+    /// If the region is another window's.
     pub fn read_in_pieces<K: Kind>(
         &self,
         region: Region<K>,
         mut look: impl FnMut(usize, K::Word),
     ) -> Result<()> {
         const PIECE_BYTES: usize = 1 << 20;
+        self.extent().assert_own(&region);
         let n_ranks = self.homes().n_ranks();
         for i in 0..n_ranks.min(region.n_words()) {
             let count = (region.n_words() - i).div_ceil(n_ranks);
@@ -389,10 +420,11 @@ impl<H: Homes> Window<'_, H> {
     ) -> Result<Vec<K::Word>> {
         let target = self.homes().rank(i);
         let mut words = vec![K::Word::default(); run.len()];
-        let displacement = region.displacement_of_run(run.start, run.len(), self.n_bytes());
+        self.extent().assert_usable()?;
+        let displacement = region.displacement(run.start);
         let n_bytes = int_count("number of bytes to get", run.len() * size_of::<K::Word>())?;
-        // SAFETY: `words` has `n_bytes` bytes, and the target range lies within the window
-        // (`displacement_of_run`). Where not all is complete, `words` is leaked below.
+        // SAFETY: `words` has `n_bytes` bytes, and the rank holds words `run` of the region, which lies within the
+        // window (`read_in_pieces`: `assert_own`). Where not all is complete, `words` is leaked below.
         let code = unsafe {
             ffi::MPI_Get(
                 words.as_mut_ptr().cast(),
@@ -405,7 +437,10 @@ impl<H: Homes> Window<'_, H> {
                 self.raw(),
             )
         };
-        match check("MPI_Get", code).and_then(|()| self.flush(target)) {
+        match self
+            .check("MPI_Get", code)
+            .and_then(|()| self.flush(target))
+        {
             Ok(()) => Ok(words),
             Err(error) => {
                 std::mem::forget(words); // MPI may still write to it

@@ -3,11 +3,14 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
 
+use mpi::environment::Universe;
 use mpi::ffi;
 use mpi::raw::AsRaw;
 
 use super::error::{ErrorKind, Result, check, int_count};
 use super::error_handler::errors_return;
+use super::open_at_end::{self, Open};
+use super::threads::assert_may_call_mpi;
 use crate::pulse::{Call, within};
 
 /// A rank in a communicator: 0 .. size.
@@ -28,7 +31,8 @@ pub struct Comm<'mpi> {
 }
 
 impl<'mpi> Comm<'mpi> {
-    /// Duplicates a communicator of the crate `mpi` (rsmpi). Collective over its ranks.
+    /// Duplicates a communicator of the crate `mpi` (rsmpi), whose `universe` ends MPI when it is dropped.
+    /// Collective over the ranks of `parent`. [`run`](super::run) does this for the world.
     ///
     /// ```no_run
     /// use mpi::traits::*;
@@ -36,17 +40,42 @@ impl<'mpi> Comm<'mpi> {
     ///
     /// let universe = mpi::initialize().expect("MPI starts once");
     /// let world = universe.world();
-    /// let comm = Comm::duplicate(&world)?;
+    /// let comm = Comm::duplicate(&universe, &world)?;
     /// assert_eq!(comm.rank(), world.rank());
     /// comm.free()?;
     /// # Ok::<(), onesided::rma::Error>(())
     /// ```
     ///
+    /// Nothing made from the duplicate can be used after MPI has ended:
+    ///
+    /// ```compile_fail,E0505
+    /// # use onesided::rma::Comm;
+    /// let universe = mpi::initialize().expect("MPI starts once");
+    /// let comm = Comm::duplicate(&universe, &universe.world())?;
+    /// drop(universe);
+    /// comm.barrier()?;
+    /// # Ok::<(), onesided::rma::Error>(())
+    /// ```
+    ///
+    /// Below `MPI_THREAD_MULTIPLE` all communicators are duplicated on one thread: the one that initialised MPI, or
+    /// with `MPI_THREAD_SERIALIZED` the first that duplicates one. They stay there, as all that is made from them.
+    ///
+    /// The first call also does two things to `MPI_COMM_SELF`. It gets `MPI_ERRORS_RETURN`, since that is where
+    /// errors of calls without a communicator are raised (MPI-4.1 §9.3). And where `MPI_Finalize` begins although a
+    /// window of this rank is open, or after a panic or an error of this crate a communicator, the rank prints
+    /// that and ends the job: the others may wait for it, and would do so for ever.
+    ///
     /// # Errors
-    /// [`ErrorKind::InterCommunicator`], or what MPI returns.
-    pub fn duplicate<C: AsRaw<Raw = ffi::MPI_Comm>>(parent: &'mpi C) -> Result<Self> {
-        // SAFETY: `AsRaw` is an unsafe trait whose implementations hold a live communicator, and
-        // `parent` is borrowed for as long as the duplicate lives.
+    /// [`ErrorKind::InterCommunicator`], [`ErrorKind::WrongThread`], or what MPI returns.
+    pub fn duplicate<C: AsRaw<Raw = ffi::MPI_Comm>>(
+        _universe: &'mpi Universe,
+        parent: &C,
+    ) -> Result<Self> {
+        assert_may_call_mpi()?;
+        open_at_end::watch()?;
+        // SAFETY: `AsRaw` is an unsafe trait whose implementations hold a live communicator. MPI stays
+        // initialised for `'mpi`, since a universe is made once in a process and finalises MPI when it is
+        // dropped.
         unsafe { Self::duplicate_raw(parent.as_raw()) }
     }
 
@@ -80,6 +109,7 @@ impl<'mpi> Comm<'mpi> {
         check("MPI_Comm_size", unsafe {
             ffi::MPI_Comm_size(raw, &mut size)
         })?;
+        open_at_end::opened(Open::Communicator);
         Ok(Comm {
             raw,
             rank,
@@ -102,11 +132,23 @@ impl<'mpi> Comm<'mpi> {
         self.raw
     }
 
+    /// # Errors
+    /// [`ErrorKind::NoSuchRank`] where `rank` is none of 0 .. [`size`](Comm::size). `MPI_PROC_NULL`, to which MPI
+    /// sends without an error, and `MPI_ANY_SOURCE` are none.
+    pub(super) fn assert_rank(&self, rank: Rank) -> Result<()> {
+        let size = self.size;
+        match (0..size).contains(&rank) {
+            true => Ok(()),
+            false => Err(ErrorKind::NoSuchRank { rank, size }.into()),
+        }
+    }
+
     /// Frees the communicator. Collective. Dropping it instead leaks it, and communicates nothing.
     ///
     /// # Errors
     /// What `MPI_Comm_free` returns.
     pub fn free(mut self) -> Result<()> {
+        open_at_end::closed(Open::Communicator);
         let _within = within(Call::CommFree, None);
         // SAFETY: a communicator of our own, freed once since `self` is consumed.
         check("MPI_Comm_free", unsafe {
@@ -189,8 +231,9 @@ impl<'mpi> Comm<'mpi> {
     /// `MPI_Bcast` of `bytes` from `root`; every rank gives a buffer of the same length. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::NoSuchRank`], [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn broadcast(&self, root: Rank, bytes: &mut [u8]) -> Result<()> {
+        self.assert_rank(root)?;
         let count = int_count("number of bytes to broadcast", bytes.len())?;
         let _within = within(Call::Bcast, Some(root));
         // SAFETY: `bytes` has `count` bytes.
@@ -225,8 +268,10 @@ impl<'mpi> Comm<'mpi> {
     /// ranks, elsewhere `None`. Collective (`MPI_Gather` of the lengths, `MPI_Gatherv`).
     ///
     /// # Errors
-    /// [`ErrorKind::CountTooLarge`] where all strings together are too long, or what MPI returns.
+    /// [`ErrorKind::NoSuchRank`], [`ErrorKind::CountTooLarge`] where all strings together are too long, or what
+    /// MPI returns.
     pub fn gather(&self, root: Rank, bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
+        self.assert_rank(root)?;
         let own_len = int_count("number of bytes to gather", bytes.len())?;
         let n_ranks = if self.rank == root {
             self.size as usize
@@ -283,8 +328,9 @@ impl<'mpi> Comm<'mpi> {
     /// Sends `bytes` to rank `to` (`MPI_Send`): returns when the buffer can be used again.
     ///
     /// # Errors
-    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::NoSuchRank`], [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn send(&self, bytes: &[u8], to: Rank, tag: i32) -> Result<()> {
+        self.assert_rank(to)?;
         let count = int_count("number of bytes to send", bytes.len())?;
         let _within = within(Call::Send, Some(to));
         // SAFETY: `bytes` has `count` bytes.
@@ -308,8 +354,9 @@ impl<'mpi> Comm<'mpi> {
     /// `MPI_Iprobe` has seen is never received from `MPI_ANY_SOURCE`.
     ///
     /// # Errors
-    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::NegativeTag`], [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn receive_if_there(&self, bytes: &mut [u8], tag: i32) -> Result<bool> {
+        assert_tag(tag)?;
         let count = int_count("number of bytes to receive", bytes.len())?;
         let mut flag: c_int = 0;
         let mut message = std::mem::MaybeUninit::<ffi::MPI_Message>::zeroed();
@@ -347,8 +394,9 @@ impl<'mpi> Comm<'mpi> {
     /// for one. Messages of one sender arrive in the order in which they were sent.
     ///
     /// # Errors
-    /// [`ErrorKind::CountTooLarge`], or what MPI returns.
+    /// [`ErrorKind::NegativeTag`], [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
+        assert_tag(tag)?;
         let count = int_count("number of bytes to receive", bytes.len())?;
         let _within = within(Call::Recv, None);
         // SAFETY: `bytes` has room for `count` bytes; MPI returns an error for a longer message.
@@ -364,6 +412,14 @@ impl<'mpi> Comm<'mpi> {
             )
         };
         check("MPI_Recv", code)
+    }
+}
+
+/// A negative tag is `MPI_ANY_TAG` to those who receive.
+fn assert_tag(tag: i32) -> Result<()> {
+    match tag {
+        0.. => Ok(()),
+        _ => Err(ErrorKind::NegativeTag { tag }.into()),
     }
 }
 

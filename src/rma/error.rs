@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use mpi::ffi;
 
+use super::ending::is_running;
 use super::memory::{Human, MemoryLimit};
 
 /// What went wrong between this crate and MPI; [`kind`](Error::kind) says what.
@@ -20,6 +21,12 @@ pub enum ErrorKind {
     /// An MPI call returned an error code.
     #[error(transparent)]
     Mpi(MpiError),
+    /// An operation of this rank on the window failed, or a panic came in between, so what its words hold is unknown.
+    #[error(
+        "an earlier operation of this rank on the window failed, so what its words hold is unknown: close it and \
+         open a new one (both are collective), or end the job"
+    )]
+    Poisoned,
     /// A count does not fit the `int` of the MPI call that needs it.
     #[error("{what} is {count}, more than one MPI call can carry ({})", c_int::MAX)]
     CountTooLarge {
@@ -31,19 +38,57 @@ pub enum ErrorKind {
     /// A window was asked for that no address space can hold.
     #[error("a window of this many words does not fit the address space")]
     WindowTooLarge,
-    /// The home rank of a window is none of the communicator's.
-    #[error("home rank {rank} does not exist: the ranks are 0 to {}", size - 1)]
+    /// A rank was named that is none of the communicator's.
+    #[error("rank {rank} does not exist: the ranks are 0 to {}", size - 1)]
     NoSuchRank {
         /// The rank that was given.
         rank: i32,
         /// How many ranks there are.
         size: i32,
     },
+    /// A message was to be received by a negative tag.
+    #[error("tag {tag} is negative: tags are 0 to 32767")]
+    NegativeTag {
+        /// The tag.
+        tag: i32,
+    },
+    /// A communicator was duplicated on a thread that may not call MPI.
+    #[error(
+        "a communicator was duplicated on a second thread, and MPI runs with {level}. Duplicate on {}, or \
+         initialise MPI with MPI_THREAD_MULTIPLE",
+        if *level == "MPI_THREAD_SERIALIZED" { "one thread only" } else { "the thread that initialised MPI" }
+    )]
+    WrongThread {
+        /// How much thread support MPI was initialised with.
+        level: &'static str,
+    },
+    /// Ranks opened different things in one collective call. Found before anything was allocated.
+    #[error(
+        "the ranks open different things: {what} is {on_first} on rank 0 and {on_other} on rank {rank}. Open \
+         the same, with the same arguments and in the same order, on all ranks"
+    )]
+    OpenedDifferently {
+        /// The kind or the argument that differs; of several the first.
+        what: String,
+        /// What it is on rank 0.
+        on_first: String,
+        /// The lowest rank that differs from rank 0.
+        rank: i32,
+        /// What it is on that rank.
+        on_other: String,
+    },
+    /// A collective call failed on another rank, and so on all.
+    #[error("rank {rank} failed: {why}")]
+    OnOtherRank {
+        /// The lowest rank that failed.
+        rank: i32,
+        /// Its error.
+        why: String,
+    },
     /// Bits that were set in the home rank's memory are not there.
     #[error(
         "{library} loses bits here: MPI_Fetch_and_op with MPI_BOR on 64 bits, from rank {rank}, left the \
-         home rank's word as it was, so items would be won twice. Use compare-and-swap \
-         (--claim-with compare-and-swap, SlotBoard){}",
+         home rank's word as it was, so items would be won twice. Use compare-and-swap (`SlotBoard`){}",
         if library.starts_with("Open MPI 5") {
             "; or set OMPI_MCA_osc_rdma_acc_use_amo=0 on all ranks before MPI starts"
         } else {
@@ -157,6 +202,7 @@ impl Error {
 impl From<ErrorKind> for Error {
     #[cold]
     fn from(kind: ErrorKind) -> Self {
+        super::open_at_end::remember(&kind);
         Error(Box::new(kind))
     }
 }
@@ -194,11 +240,28 @@ pub(super) fn int_count(what: &'static str, count: usize) -> Result<c_int> {
     c_int::try_from(count).map_err(|_| ErrorKind::CountTooLarge { what, count }.into())
 }
 
+/// Calls that fail where a setting leaves out what they need.
+const MAKES_A_WINDOW: [&str; 3] = [
+    "MPI_Win_allocate",
+    "MPI_Win_allocate_shared",
+    "MPI_Win_create",
+];
+
 #[cold]
 #[inline(never)]
 fn describe(call: &'static str, code: c_int) -> Error {
+    if !is_running() {
+        // MPI-4.1 §11.4.1 lets anybody ask for the class now too, and Open MPI 4.1 ends the process for it.
+        return ErrorKind::Mpi(MpiError {
+            call,
+            code,
+            class: -1,
+            message: format!("code {code}, and MPI is not running, so nobody has a text for it"),
+        })
+        .into();
+    }
     let mut class: c_int = 0;
-    // SAFETY: `class` is a live int; MPI_Error_class may be called at any time (MPI-4.1 §11.4.1).
+    // SAFETY: `class` is a live int, and MPI is running.
     let class_code = unsafe { ffi::MPI_Error_class(code, &mut class) };
     let mut text = [0u8; ffi::MPI_MAX_ERROR_STRING as usize + 1];
     let mut len: c_int = 0;
@@ -216,6 +279,13 @@ fn describe(call: &'static str, code: c_int) -> Error {
     } else {
         format!("code {code}, for which the library has no text")
     };
+    let message = match super::settings::chosen_components() {
+        Some(chosen) if MAKES_A_WINDOW.contains(&call) => format!(
+            "{message}; {chosen} is set, which chooses the components of the library that make windows: \
+             unset it"
+        ),
+        _ => message,
+    };
     let class = if class_code == success { class } else { -1 };
     ErrorKind::Mpi(MpiError {
         call,
@@ -224,4 +294,44 @@ fn describe(call: &'static str, code: c_int) -> Error {
         message,
     })
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that uses the library has options of its own, or none.
+    #[test]
+    fn messages_say_what_a_program_can_do_and_name_no_option_of_ours() {
+        let lost = ErrorKind::LostBits {
+            library: "Open MPI 5.0.11".into(),
+            rank: 3,
+        };
+        let short = |limit| ErrorKind::NotEnoughMemory {
+            host: "node7".into(),
+            rank: 4,
+            n_ranks: 2,
+            needed_bytes: 1 << 30,
+            available_bytes: 1 << 20,
+            limit,
+        };
+        let group = MemoryLimit::ControlGroup("/sys/fs/cgroup".into());
+        let messages = [
+            (lost, "`SlotBoard`"),
+            (short(MemoryLimit::Node), "`SpreadBoard`"),
+            (short(group), "`SpreadBoard`"),
+            (
+                short(MemoryLimit::FileSystem("/dev/shm".into())),
+                "`SpreadBoard`",
+            ),
+            (ErrorKind::Poisoned, "close it"),
+        ];
+        for (kind, remedy) in messages {
+            let text = kind.to_string();
+            assert!(text.contains(remedy), "{text}");
+            for option in ["--claim-with", "--home", "--progress"] {
+                assert!(!text.contains(option), "{text}");
+            }
+        }
+    }
 }

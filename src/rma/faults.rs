@@ -181,15 +181,17 @@ pub const INTEL_ABI_ERROR_HANDLERS: Fault = Fault {
     sign: Sign::Crash,
 };
 
-/// MPICH 4.0 over TCP: jobs on several hosts do not end.
+/// MPICH 4.0 over TCP: jobs do not end.
 pub const MPICH_4_0_FINALIZE_OVER_TCP: Fault = Fault {
     name: "mpich-4.0-finalize-over-tcp",
     family: Family::Mpich,
     since: [4, 0, 0],
     until: [4, 1, 0],
-    symptom: "with UCX over TCP and more than two ranks MPI_Finalize hangs: a rank that has ended its \
-              connections waits for the process manager, and no longer answers the others",
-    workaround: "when all is done and printed, the ranks of `onesided` leave together without it",
+    symptom: "with UCX over TCP (between hosts, or on one where UCX_TLS leaves shared memory out) and more \
+              than two ranks MPI_Finalize hangs: a rank that has ended its connections waits for the process \
+              manager, and no longer answers the others",
+    workaround: "when all is done and printed, the ranks of `onesided` exit together without it, where one \
+                 of them is connected over TCP",
     remedy: "",
     where_it_shows: Where::SeveralHosts,
     probe: None,

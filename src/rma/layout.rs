@@ -1,6 +1,10 @@
 //! What lies in a window: named regions of words, each word of one kind.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::error::{Error, ErrorKind, Result};
 
 /// What one word of a window is for, and so the one kind of atomic operation that may touch it.
 ///
@@ -11,6 +15,8 @@ use std::marker::PhantomData;
 pub trait Kind: sealed::Sealed {
     /// The integer in the window.
     type Word: Copy + Default + 'static;
+    /// What it is called.
+    const NAME: &'static str;
 }
 
 /// 64 bits that are only ever set: `MPI_Fetch_and_op(MPI_BOR)`.
@@ -34,15 +40,19 @@ pub enum Slot {}
 
 impl Kind for Bits {
     type Word = u64;
+    const NAME: &'static str = "Bits";
 }
 impl Kind for Counter {
     type Word = u64;
+    const NAME: &'static str = "Counter";
 }
 impl Kind for Highest {
     type Word = u64;
+    const NAME: &'static str = "Highest";
 }
 impl Kind for Slot {
     type Word = u32;
+    const NAME: &'static str = "Slot";
 }
 
 mod sealed {
@@ -61,6 +71,8 @@ mod sealed {
 pub struct Region<K: Kind> {
     start_bytes: usize,
     n_words: usize,
+    /// The number of the layout that it is of.
+    layout: u64,
     kind: PhantomData<K>,
 }
 
@@ -77,54 +89,134 @@ impl<K: Kind> Region<K> {
         self.n_words
     }
 
-    /// Panics unless there is a word `index`.
+    /// Displacement in bytes of the `local`-th word that one rank holds, of those that there are.
     #[inline(always)]
-    pub(super) fn assert_word(&self, index: usize) {
-        if index >= self.n_words {
-            no_such_word(index, self.n_words);
-        }
-    }
-
-    /// Displacement in bytes of the `local`-th word that one rank holds of this region, in a window of
-    /// `n_bytes` a rank.
-    ///
-    /// Panics unless that word lies within the window, so what is returned is safe to operate on; a
-    /// region of another window's layout may not.
-    #[inline(always)]
-    pub(super) fn displacement(&self, local: usize, n_bytes: usize) -> usize {
-        let displacement = self.start_bytes + local * size_of::<K::Word>();
-        if displacement + size_of::<K::Word>() > n_bytes {
-            foreign_region();
-        }
-        displacement
-    }
-
-    /// The same for a run of `n_words` words; 0 for none.
-    pub(super) fn displacement_of_run(
-        &self,
-        local: usize,
-        n_words: usize,
-        n_bytes: usize,
-    ) -> usize {
-        match n_words.checked_sub(1) {
-            None => 0,
-            Some(rest) => {
-                self.displacement(local + rest, n_bytes);
-                self.displacement(local, n_bytes)
-            }
-        }
+    pub(super) fn displacement(&self, local: usize) -> usize {
+        self.start_bytes + local * size_of::<K::Word>()
     }
 }
 
+/// The memory of a window on each rank that holds words, and which layout it has. Every operation asks here for the
+/// displacement of its word.
+#[derive(Debug)]
+pub(super) struct Extent {
+    layout: u64,
+    n_bytes: usize,
+    /// `n_bytes`; 0 while several operations are in flight, and so from then on if they do not all complete: an
+    /// error or a panic comes between. An operation asks whether its word lies within, as it has to in any case.
+    usable_bytes: Cell<usize>,
+}
+
+impl Extent {
+    /// Of a window of `n_bytes` that is laid out so.
+    pub(super) fn new(layout: &Layout, n_bytes: usize) -> Self {
+        Extent {
+            layout: layout.number,
+            n_bytes,
+            usable_bytes: Cell::new(n_bytes),
+        }
+    }
+
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
+    /// Panics unless all words of the region lie within this window: it is of the window's layout, and was laid out
+    /// before the window was opened. What is laid out later begins where the window ends.
+    #[inline(always)]
+    pub(super) fn assert_own<K: Kind>(&self, region: &Region<K>) {
+        let is_later = region.n_words > 0 && region.start_bytes >= self.n_bytes;
+        if region.layout != self.layout || is_later {
+            foreign_region();
+        }
+    }
+
+    /// Panics unless the region is of this window's layout, and has a word `index`. Whether that lies within the window
+    /// is for [`displacement`](Extent::displacement) to ask, or [`assert_own`](Extent::assert_own).
+    #[inline(always)]
+    pub(super) fn assert_word<K: Kind>(&self, region: &Region<K>, index: usize) {
+        if region.layout != self.layout {
+            foreign_region();
+        }
+        if index >= region.n_words {
+            no_such_word(index, region.n_words);
+        }
+    }
+
+    /// Displacement in bytes of the `local`-th word that one rank holds of the region. Panics unless that word lies
+    /// within the window, so what is returned is safe to operate on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    #[inline(always)]
+    pub(super) fn displacement<K: Kind>(&self, region: &Region<K>, local: usize) -> Result<usize> {
+        let displacement = region.displacement(local);
+        if displacement + size_of::<K::Word>() > self.usable_bytes.get() {
+            return Err(self.refusal());
+        }
+        Ok(displacement)
+    }
+
+    /// Whether operations may begin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    #[inline(always)]
+    pub(super) fn assert_usable(&self) -> Result<()> {
+        match self.usable_bytes.get() == self.n_bytes {
+            true => Ok(()),
+            false => Err(self.refusal()),
+        }
+    }
+
+    /// Several operations begin. Until [`all_complete`](Extent::all_complete) the window counts as poisoned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    pub(super) fn begin(&self) -> Result<()> {
+        self.assert_usable()?;
+        self.usable_bytes.set(0);
+        Ok(())
+    }
+
+    /// All operations have completed that [began](Extent::begin).
+    pub(super) fn all_complete(&self) {
+        self.usable_bytes.set(self.n_bytes);
+    }
+
+    /// An operation failed: what the memory holds is unknown from now on, and what is in flight.
+    #[cold]
+    pub(super) fn poison(&self) {
+        self.usable_bytes.set(0);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refusal(&self) -> Error {
+        if self.usable_bytes.get() == self.n_bytes {
+            foreign_region();
+        }
+        ErrorKind::Poisoned.into()
+    }
+}
+
+/// A window is addressed by signed displacements, so half the address space is the limit, and what it is rounded
+/// up to when it is allocated.
+const MAX_BYTES: usize = isize::MAX as usize - 63;
+
 /// Lays out a window: each call adds a region and returns its name.
 ///
-/// Every rank must lay out the same regions in the same order, as it must call any collective.
+/// Every rank must lay out the same regions in the same order: opening the window compares them.
 #[derive(Debug)]
 pub struct Layout {
+    /// Which of this process' layouts it is.
+    number: u64,
     n_bytes: usize,
     /// Over how many ranks the words of each region are dealt.
     n_ranks: usize,
     too_large: bool,
+    /// The kind of each region, its first byte and its number of words.
+    regions: Vec<(&'static str, usize, usize)>,
 }
 
 impl Default for Layout {
@@ -145,18 +237,26 @@ impl Layout {
     /// # Panics
     /// If `n_ranks` is 0.
     pub fn dealt(n_ranks: usize) -> Self {
+        static N_LAYOUTS: AtomicU64 = AtomicU64::new(0);
         assert!(n_ranks > 0, "words lie on some rank");
         Layout {
+            number: N_LAYOUTS.fetch_add(1, Ordering::Relaxed),
             n_bytes: 0,
             n_ranks,
             too_large: false,
+            regions: Vec::new(),
         }
+    }
+
+    /// What is to be the same on all ranks.
+    pub(super) fn regions(&self) -> &[(&'static str, usize, usize)] {
+        &self.regions
     }
 
     /// How many bytes all regions take on each rank that holds words; `None` where no address space
     /// holds them.
     pub(super) fn n_bytes(&self) -> Option<usize> {
-        (!self.too_large).then_some(self.n_bytes)
+        (!self.too_large && self.n_bytes <= MAX_BYTES).then_some(self.n_bytes)
     }
 
     /// How many bytes a rank is to give that holds words, or that does not; what no address space holds
@@ -188,14 +288,15 @@ impl Layout {
         let word_bytes = size_of::<K::Word>();
         let share = n_words.div_ceil(self.n_ranks);
         let start = self.n_bytes.checked_next_multiple_of(word_bytes);
+        (self.regions).push((K::NAME, start.unwrap_or(usize::MAX), n_words));
         let end = start.and_then(|start| start.checked_add(share.checked_mul(word_bytes)?));
-        // A window is addressed by signed displacements, so half the address space is the limit.
-        match (start, end.filter(|&end| isize::try_from(end).is_ok())) {
+        match (start, end.filter(|&end| end <= MAX_BYTES)) {
             (Some(start_bytes), Some(end)) => {
                 self.n_bytes = end;
                 Region {
                     start_bytes,
                     n_words,
+                    layout: self.number,
                     kind: PhantomData,
                 }
             }
@@ -204,6 +305,7 @@ impl Layout {
                 Region {
                     start_bytes: 0,
                     n_words: 0,
+                    layout: self.number,
                     kind: PhantomData,
                 }
             }
@@ -236,16 +338,15 @@ mod tests {
         let slots = layout.region::<Slot>(3);
         let counter = layout.region::<Counter>(1);
         let bits = layout.region::<Bits>(2);
-        let n_bytes = layout.n_bytes().expect("it is small");
         assert_eq!(
             (
-                slots.displacement(2, n_bytes),
-                counter.displacement(0, n_bytes),
-                bits.displacement(1, n_bytes)
+                slots.displacement(2),
+                counter.displacement(0),
+                bits.displacement(1)
             ),
             (8, 16, 32)
         );
-        assert_eq!(n_bytes, 40);
+        assert_eq!(layout.n_bytes(), Some(40));
     }
 
     #[test]
@@ -269,14 +370,55 @@ mod tests {
     #[test]
     #[should_panic(expected = "word 3 of a region of 3 words")]
     fn a_word_outside_its_region_panics() {
-        Layout::new().region::<Slot>(3).assert_word(3);
+        let mut layout = Layout::new();
+        let slots = layout.region::<Slot>(3);
+        let _beside = layout.region::<Slot>(1);
+        Extent::new(&layout, 16).assert_word(&slots, 3);
     }
 
     #[test]
     #[should_panic(expected = "a region of another window's layout")]
-    fn a_run_that_ends_outside_its_window_panics() {
-        Layout::new()
-            .region::<Bits>(3)
-            .displacement_of_run(1, 3, 24);
+    fn a_region_of_another_layout_panics_though_the_word_is_there() {
+        let [mut own, mut other] = [Layout::new(), Layout::new()];
+        let _ = own.region::<Bits>(3);
+        let foreign = other.region::<Bits>(3);
+        Extent::new(&own, 24).assert_word(&foreign, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a region of another window's layout")]
+    fn a_region_that_was_laid_out_later_panics() {
+        let mut layout = Layout::new();
+        let _ = layout.region::<Bits>(3);
+        let extent = Extent::new(&layout, 24);
+        let later = layout.region::<Bits>(1);
+        let _ = extent.displacement(&later, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a region of another window's layout")]
+    fn words_of_a_region_that_was_laid_out_later_are_none_of_the_window_either() {
+        let mut layout = Layout::new();
+        let own = layout.region::<Bits>(3);
+        let extent = Extent::new(&layout, 24);
+        extent.assert_own(&own);
+        extent.assert_own(&layout.region::<Bits>(0));
+        extent.assert_own(&layout.region::<Bits>(1));
+    }
+
+    #[test]
+    fn nothing_is_found_while_operations_are_in_flight_or_after_a_failure() {
+        let mut layout = Layout::new();
+        let bits = layout.region::<Bits>(3);
+        let extent = Extent::new(&layout, 24);
+        let poisoned = |result: Result<usize>| *result.unwrap_err().kind() == ErrorKind::Poisoned;
+        assert_eq!(extent.displacement(&bits, 2).unwrap(), 16);
+        extent.begin().unwrap();
+        assert!(poisoned(extent.displacement(&bits, 0)));
+        extent.all_complete();
+        assert_eq!(extent.displacement(&bits, 0).unwrap(), 0);
+        extent.poison();
+        assert!(poisoned(extent.displacement(&bits, 2)));
+        assert!(extent.assert_usable().is_err() && extent.begin().is_err());
     }
 }

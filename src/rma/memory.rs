@@ -13,10 +13,11 @@ use std::path::PathBuf;
 use mpi::ffi;
 use serde::{Deserialize, Serialize};
 
+use super::agreement::{Opening, agree, all_or_none, from_bytes, to_bytes};
 use super::comm::{Comm, Rank, processor_name};
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
-use super::placement::node_of;
+use super::placement::{assert_one_node, node_of};
 
 pub(super) use limits::Human;
 pub use limits::MemoryLimit;
@@ -42,30 +43,54 @@ pub enum Allocation {
 /// available there, with the limits of each control group that ranks are in, and with the free space of
 /// the file system in which the library keeps windows, for which it is asked by a window of one page a
 /// rank. What cannot be found out is no limit. Where all ranks together need 1 MiB or less nothing is
-/// looked up, and the call is one allreduce of 8 bytes.
+/// looked up, and the call is one allreduce of 24 bytes.
 ///
 /// # Errors
 /// [`ErrorKind::NotEnoughMemory`], the same on all ranks, with the figures of the first node (in the order
-/// of lowest ranks) on which memory is short. Or what MPI returns.
+/// of lowest ranks) on which memory is short. [`ErrorKind::OpenedDifferently`] where `allocation` differs,
+/// [`ErrorKind::SeveralNodes`] where memory is looked up for a shared window of ranks that share none, both on
+/// all ranks. Or what MPI returns.
 pub fn assert_memory_at_hand(
     comm: &Comm<'_>,
     allocation: Allocation,
     window_bytes: u64,
     private_bytes: u64,
 ) -> Result<()> {
-    // The bitwise or of all is the largest or more, so this bounds their sum without a second operation.
-    let mut bound = [0];
-    comm.allreduce_or(&[window_bytes.saturating_add(private_bytes)], &mut bound)?;
-    if bound[0].saturating_mul(u64::from(comm.size().unsigned_abs())) <= SMALL_BYTES {
+    let opening = Opening::of("look at memory").with("allocation", allocation);
+    let bound = agree(comm, &opening, window_bytes.saturating_add(private_bytes))?;
+    if allocation == Allocation::SharedWindow && !is_small(comm, bound) {
+        assert_one_node(comm)?;
+    }
+    assert_agreed_memory(comm, allocation, (window_bytes, private_bytes), bound)
+}
+
+/// Whether all ranks together need so little that it is not worth asking for. `bound` is the bitwise or of what
+/// each needs: the largest or more, so it bounds their sum without a second operation.
+fn is_small(comm: &Comm<'_>, bound: u64) -> bool {
+    bound.saturating_mul(u64::from(comm.size().unsigned_abs())) <= SMALL_BYTES
+}
+
+/// [`assert_memory_at_hand`] for ranks that have agreed on what they open, and on `bound` by [`agree`]; for a
+/// shared window they are on one node. Collective.
+///
+/// # Errors
+/// [`ErrorKind::NotEnoughMemory`] on all ranks, or what MPI returns.
+pub(crate) fn assert_agreed_memory(
+    comm: &Comm<'_>,
+    allocation: Allocation,
+    (window_bytes, private_bytes): (u64, u64),
+    bound: u64,
+) -> Result<()> {
+    if is_small(comm, bound) {
         return Ok(());
     }
-    let directory = directory_of_windows(comm, allocation)?;
+    let directory = all_or_none(comm, directory_of_windows(comm, allocation))?;
     let demand = Demand {
         window_bytes,
         private_bytes,
         limits: system::limits(directory.as_deref()),
     };
-    let own = shortage_of_node(comm, &demand)?;
+    let own = all_or_none(comm, shortage_of_node(comm, &demand))?;
     match first_of(comm, own)? {
         None => Ok(()),
         Some(first) => Err(ErrorKind::NotEnoughMemory {
@@ -123,14 +148,6 @@ fn first_of(comm: &Comm<'_>, own: Option<OnHost>) -> Result<Option<OnHost>> {
     Ok(Some(from_bytes(&first)))
 }
 
-fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).expect("numbers and texts")
-}
-
-fn from_bytes<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> T {
-    serde_json::from_slice(bytes).expect("what another rank of this program made")
-}
-
 /// The directory in which the loaded library keeps this rank's share of a window over `comm`, if it does so
 /// in files. Collective. A library decides by the ranks of the communicator, by its settings and by what
 /// it was built with, so it is asked.
@@ -170,10 +187,11 @@ fn directory_of_windows(comm: &Comm<'_>, allocation: Allocation) -> Result<Optio
     };
     check(call, code)?;
     // SAFETY: the window was made above; the error handler is predefined.
-    let code = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
-    check("MPI_Win_set_errhandler", code)?;
+    let set = unsafe { ffi::MPI_Win_set_errhandler(raw, errors_return()) };
     let directory = system::directory_of_mapping(base.addr());
     // SAFETY: live window, no epoch open, freed once; nothing refers to its memory any more.
-    check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut raw) })?;
+    let freed = unsafe { ffi::MPI_Win_free(&mut raw) }; // collective, so whatever came before
+    check("MPI_Win_set_errhandler", set)?;
+    check("MPI_Win_free", freed)?;
     Ok(directory)
 }

@@ -11,9 +11,11 @@
 //! - A panic on any rank ends the job ([`abort_on_panic`]).
 #![allow(unsafe_code)]
 
+mod agreement;
 mod atomics;
 mod bulk;
 mod comm;
+mod ending;
 mod environment;
 mod error;
 mod error_handler;
@@ -24,32 +26,39 @@ pub mod launcher;
 mod layout;
 mod library;
 mod memory;
+mod open_at_end;
 mod placement;
 pub mod probe;
 mod profile;
 mod progress;
 mod settings;
 mod shared;
+mod sockets;
+mod threads;
 mod window;
 
+pub(crate) use agreement::{Opening, agree, all_or_none, failure};
 pub use atomics::PIPELINE_DEPTH;
 pub use bulk::{OrOperation, RUN_WORDS, RunBuffer};
 pub use comm::{Comm, Rank, processor_name};
-pub use environment::{
-    Mpi, ThreadLevel, abort, abort_on_panic, exit_now, leave_alone, library, thread_level,
-};
+pub use ending::{abort, abort_on_panic, exit_now, leave_alone};
+pub use environment::{Mpi, library, run};
 pub use error::{Error, ErrorKind, MpiError, Result};
 pub use hints::{Hints, whitelisted_hints};
 pub use homes::{Dealt, Homes, OneHome};
 pub use layout::{Bits, Counter, Highest, Kind, Layout, Region, Slot};
 pub use library::{Family, Library};
+pub(crate) use memory::assert_agreed_memory;
 pub use memory::{Allocation, MemoryLimit, assert_memory_at_hand};
+pub(crate) use placement::assert_one_node;
 pub use placement::{Placement, node_of};
 pub use profile::in_region;
 pub use progress::{DEFAULT_INTERVAL, Found, Means, Progress, ProgressEngine, Trial};
 pub use settings::{Setting, prepare};
 pub use shared::SharedWindow;
+pub use threads::{ThreadLevel, thread_level};
 pub use window::Window;
+pub(crate) use window::checked_size;
 
 // `mpi-sys` is not built again when MPICC changes. A communicator is an `int` in MPICH's own ABI and
 // a pointer in Open MPI's and in the standard one, and the last two differ in the length of strings

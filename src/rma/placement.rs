@@ -3,7 +3,7 @@
 use mpi::ffi;
 
 use super::comm::{Comm, Rank};
-use super::error::{Result, check};
+use super::error::{ErrorKind, Result, check};
 use crate::pulse::{Call, within};
 
 /// Which node each rank of a communicator is on: ranks of one node can share memory.
@@ -80,6 +80,17 @@ impl Placement {
     }
 }
 
+/// Makes sure that all ranks of `comm` can share memory. Collective.
+///
+/// # Errors
+/// [`ErrorKind::SeveralNodes`] on all ranks, or what MPI returns.
+pub(crate) fn assert_one_node(comm: &Comm<'_>) -> Result<()> {
+    match Placement::of(comm)?.n_nodes() {
+        1 => Ok(()),
+        n_nodes => Err(ErrorKind::SeveralNodes { n_nodes }.into()),
+    }
+}
+
 /// The ranks of `comm` that can share memory with this one (`MPI_Comm_split_type`), in the order of
 /// their ranks. Collective.
 ///
@@ -88,10 +99,10 @@ impl Placement {
 pub fn node_of<'mpi>(comm: &Comm<'mpi>) -> Result<Comm<'mpi>> {
     let mut raw = split_by_node(comm)?;
     // SAFETY: made above, and MPI is initialised for as long as `comm` lives.
-    let node = unsafe { Comm::duplicate_raw(raw) }?;
+    let node = unsafe { Comm::duplicate_raw(raw) };
     // SAFETY: made above, freed once.
     check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&mut raw) })?;
-    Ok(node)
+    node
 }
 
 /// The ranks of `comm` on this rank's node, keyed by rank: a communicator that the caller frees.

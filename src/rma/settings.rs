@@ -67,6 +67,13 @@ pub fn prepare() -> super::Result<Option<Setting>> {
     Ok(setting)
 }
 
+/// Which components make windows, as the user chose them, where that is not the library's own choice or this
+/// crate's: what to look at when no window can be made.
+pub(super) fn chosen_components() -> Option<String> {
+    let value = std::env::var(OSC_4_1.variable).ok()?;
+    (value != OSC_4_1.value).then(|| format!("{}={value}", OSC_4_1.variable))
+}
+
 /// Whether this machine has a device for remote memory access: InfiniBand, RoCE, Omni-Path, Slingshot.
 fn has_rdma_device() -> bool {
     ["/sys/class/infiniband", "/sys/class/cxi"]

@@ -4,17 +4,19 @@ use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use mpi::ffi;
 
+use super::agreement::{Opening, agree, all_or_none};
 use super::bulk::RunBuffer;
 use super::comm::{Comm, Rank};
 use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
-use super::layout::{Bits, Counter, Kind, Layout, Region};
-use super::placement::Placement;
+use super::layout::{Bits, Counter, Extent, Kind, Layout, Region};
+use super::open_at_end::{self, Open};
+use super::placement::assert_one_node;
 use super::window::checked_size;
 use crate::pulse::{Call, within};
 
@@ -25,14 +27,17 @@ use crate::pulse::{Call, within};
 /// Its words are operated on by CPU atomics alone, never by RMA calls: mixing both on one word loses
 /// updates. So nobody needs anybody's progress: an operation takes what a cache line takes, whether the
 /// home rank sleeps or computes, on every MPI library.
+///
+/// All its atomics are of 64 bits, since atomics of two sizes on one word have no defined order between them:
+/// there is no operation on a region of [`Slot`](super::Slot)s.
 #[derive(Debug)]
 #[must_use = "a window is closed with `close`, which is collective; dropping it leaks it"]
 pub struct SharedWindow<'mpi> {
     raw: ffi::MPI_Win,
-    /// The home rank's memory as it is mapped here; at least `n_bytes`, aligned to 8.
+    /// The home rank's memory as it is mapped here; the extent or more up to a whole word, aligned to 8.
     base: NonNull<u8>,
     home: Rank,
-    n_bytes: usize,
+    extent: Extent,
     mpi: PhantomData<(&'mpi (), *const ())>,
 }
 
@@ -40,22 +45,49 @@ impl<'mpi> SharedWindow<'mpi> {
     /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::SeveralNodes`], [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all
-    /// ranks, before anything is allocated), or what MPI returns.
+    /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::SeveralNodes`], [`ErrorKind::WindowTooLarge`] or
+    /// [`ErrorKind::NoSuchRank`] (on all ranks, before anything is allocated), or what MPI returns, on all
+    /// ranks too.
+    ///
+    /// # Panics
+    /// If the layout is [dealt](Layout::dealt) over several ranks.
     pub fn open(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
-        let n_bytes = checked_size(layout, comm, home)?;
-        let n_nodes = Placement::of(comm)?.n_nodes();
-        if n_nodes > 1 {
-            return Err(ErrorKind::SeveralNodes { n_nodes }.into());
-        }
-        let own_bytes = if comm.rank() == home { n_bytes } else { 0 };
+        assert_on_one_rank(layout);
+        let opening = Opening::of("SharedWindow")
+            .with("target", home)
+            .with("layout", layout.regions());
+        agree(comm, &opening, 0)?;
+        assert_one_node(comm)?;
+        Self::allocate(comm, home, layout)
+    }
+
+    /// [`open`](SharedWindow::open) for ranks of one node that have [agreed](agree) on what they open. Collective.
+    ///
+    /// # Errors
+    /// As [`open`](SharedWindow::open). After an error of MPI's, what had been allocated leaks.
+    pub(crate) fn allocate(comm: &Comm<'mpi>, home: Rank, layout: &Layout) -> Result<Self> {
+        assert_on_one_rank(layout);
+        let extent = Extent::new(layout, checked_size(layout, comm, home)?);
+        // By an exchange of all ranks' results, so nobody operates on the window before it is zero.
+        let window = all_or_none(comm, Self::allocate_own(comm, home, extent))?;
+        all_or_none(comm, window.sync())?;
+        open_at_end::opened(Open::Window);
+        Ok(window)
+    }
+
+    /// This rank's part in allocating a window, zeroed. Collective.
+    fn allocate_own(comm: &Comm<'mpi>, home: Rank, extent: Extent) -> Result<Self> {
+        let own_bytes = match comm.rank() == home {
+            true => extent.n_bytes().next_multiple_of(size_of::<u64>()),
+            false => 0,
+        };
         let mut own_base: *mut c_void = std::ptr::null_mut();
         // SAFETY: the predefined null handle is a valid initial value to be overwritten.
         let mut raw = unsafe { ffi::RSMPI_WIN_NULL };
         const BYTES: c_int = 1;
         let within_allocate = within(Call::WinAllocateShared, None);
-        // SAFETY: `n_bytes` fits a signed displacement (`Layout::region`); communicator, `own_base` and
-        // `raw` are live, and all ranks can share memory (checked).
+        // SAFETY: `own_bytes` fits a signed displacement (`Layout::n_bytes`, which leaves room for it);
+        // communicator, `own_base` and `raw` are live, and all ranks can share memory (caller).
         let code = unsafe {
             ffi::MPI_Win_allocate_shared(
                 own_bytes as ffi::MPI_Aint,
@@ -78,16 +110,14 @@ impl<'mpi> SharedWindow<'mpi> {
         drop(within_lock);
         let window = SharedWindow {
             raw,
-            base: memory_of(raw, home, n_bytes)?,
+            base: memory_of(raw, home, extent.n_bytes())?,
             home,
-            n_bytes,
+            extent,
             mpi: PhantomData,
         };
         if comm.rank() == home {
             window.clear();
         }
-        window.sync()?;
-        comm.barrier()?; // nobody operates on the window before it is zero
         window.sync()?;
         Ok(window)
     }
@@ -99,7 +129,31 @@ impl<'mpi> SharedWindow<'mpi> {
 
     /// How many bytes the home rank holds.
     pub fn n_bytes(&self) -> usize {
-        self.n_bytes
+        self.extent.n_bytes()
+    }
+
+    /// Poisons this rank's side of the window: see [`assert_usable`](Self::assert_usable).
+    pub(crate) fn poison(&self) {
+        self.extent.poison();
+    }
+
+    /// Whether this rank's side of the window is not poisoned. Its operations panic if it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    #[inline(always)]
+    pub(crate) fn assert_usable(&self) -> Result<()> {
+        self.extent.assert_usable()
+    }
+
+    /// [`fetch_or`](Self::fetch_or) for a caller that has made sure that the region is this window's and has a word
+    /// `index`: what is checked is that the word lies within the window.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    #[inline(always)]
+    pub(crate) fn fetch_or_of(&self, region: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+        Ok(self.word_of(&region, index)?.fetch_or(bits, AcqRel))
     }
 
     /// Sets `bits` in word `index` and returns the word as it was before (`lock or`, or a loop of
@@ -178,10 +232,10 @@ impl<'mpi> SharedWindow<'mpi> {
     /// Sets every word to zero. No other operation may be in flight, which is for the caller to
     /// synchronise.
     pub fn clear(&self) {
-        for displacement in (0..self.n_bytes).step_by(size_of::<u32>()) {
-            // SAFETY: words have 4 or 8 bytes, so `n_bytes` is a multiple of 4, `base` is aligned to 8,
-            // and this is within the mapped bytes; atomic, so a racing reader is no data race.
-            let word = unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(displacement).cast()) };
+        for displacement in (0..self.n_bytes()).step_by(size_of::<u64>()) {
+            // SAFETY: whole words of 8 bytes are mapped (`memory_of`), `base` is aligned to 8; atomic, and
+            // of the size of all other accesses, so a racing one is no data race.
+            let word = unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(displacement).cast()) };
             word.store(0, Relaxed);
         }
     }
@@ -200,7 +254,9 @@ impl<'mpi> SharedWindow<'mpi> {
         let _within = within(Call::WinFree, None);
         // SAFETY: live window, no epoch open, freed once since `self` is consumed; nothing refers to
         // its memory any more.
-        check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })
+        check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })?;
+        open_at_end::closed(Open::Window);
+        Ok(())
     }
 
     /// `MPI_Win_sync` (MPI-4.1 §12.5.4): with a barrier between two of them, what was stored before the
@@ -213,11 +269,12 @@ impl<'mpi> SharedWindow<'mpi> {
     /// The words `run`, of which there is at least one.
     fn words(&self, region: &Region<Bits>, run: Range<usize>) -> &[AtomicU64] {
         assert!(!run.is_empty(), "a run of no words");
-        region.assert_word(run.end - 1);
-        let displacement = region.displacement_of_run(run.start, run.len(), self.n_bytes);
-        // SAFETY: the 64-bit words of `run` lie one behind the other within the `n_bytes` mapped bytes
-        // (`displacement_of_run`), aligned as that of `word` is. The memory lives until `close` consumes
-        // the window, and all ranks use atomics on it alone.
+        self.extent.assert_word(region, run.end - 1);
+        usable(self.extent.displacement(region, run.end - 1));
+        let displacement = usable(self.extent.displacement(region, run.start));
+        // SAFETY: the first and the last 64-bit word of `run` lie within the mapped bytes (`displacement`), all
+        // others one behind the other in between, aligned as that of `word_of` is. The memory lives until `close`
+        // consumes the window, and all ranks use atomics on it alone.
         unsafe {
             let first = self.base.as_ptr().add(displacement).cast::<AtomicU64>();
             std::slice::from_raw_parts(first, run.len())
@@ -226,13 +283,37 @@ impl<'mpi> SharedWindow<'mpi> {
 
     #[inline(always)]
     fn word<K: Kind<Word = u64>>(&self, region: &Region<K>, index: usize) -> &AtomicU64 {
-        region.assert_word(index);
-        let displacement = region.displacement(index, self.n_bytes);
-        // SAFETY: a 64-bit word within the `n_bytes` mapped bytes (`displacement`); `base` is aligned to 8
+        self.extent.assert_word(region, index);
+        usable(self.word_of(region, index))
+    }
+
+    #[inline(always)]
+    fn word_of<K: Kind<Word = u64>>(&self, region: &Region<K>, index: usize) -> Result<&AtomicU64> {
+        let displacement = self.extent.displacement(region, index)?;
+        // SAFETY: a 64-bit word within the mapped bytes (`displacement`); `base` is aligned to 8
         // (`memory_of`) and displacements of 64-bit regions are multiples of 8 (`Layout::region`). The
         // memory lives until `close` consumes the window, and all ranks use atomics on it alone.
-        unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(displacement).cast()) }
+        Ok(unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(displacement).cast()) })
     }
+}
+
+/// What there is in a window that is not poisoned; operations of shared windows have no other way to fail.
+#[inline(always)]
+fn usable<T>(result: Result<T>) -> T {
+    #[cold]
+    #[inline(never)]
+    fn poisoned(error: super::Error) -> ! {
+        panic!("{error}")
+    }
+    match result {
+        Ok(value) => value,
+        Err(error) => poisoned(error),
+    }
+}
+
+/// One rank's memory is mapped by all, so all words are to lie there.
+fn assert_on_one_rank(layout: &Layout) {
+    assert_eq!(layout.n_ranks(), 1, "a layout for several ranks");
 }
 
 /// Where the memory of `home` is mapped in this process.
@@ -247,7 +328,7 @@ fn memory_of(raw: ffi::MPI_Win, home: Rank, n_bytes: usize) -> Result<NonNull<u8
         ffi::MPI_Win_shared_query(raw, home, &mut size, &mut unit, (&raw mut base).cast())
     };
     check("MPI_Win_shared_query", code)?;
-    let fits = size >= n_bytes as ffi::MPI_Aint;
+    let fits = size >= n_bytes.next_multiple_of(size_of::<u64>()) as ffi::MPI_Aint;
     NonNull::new(base.cast::<u8>())
         .filter(|base| fits && base.cast::<u64>().is_aligned())
         .ok_or_else(|| ErrorKind::SharedMemory.into())

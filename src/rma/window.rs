@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use mpi::ffi;
 
+use super::agreement::{Opening, agree, all_or_none};
 use super::atomics::{Handles, Landing};
 use super::comm::{Comm, Rank};
 use super::environment::library;
@@ -13,7 +14,8 @@ use super::error::{ErrorKind, Result, check};
 use super::error_handler::errors_return;
 use super::hints::{Hints, Info};
 use super::homes::{Homes, OneHome};
-use super::layout::{Kind, Layout, Region};
+use super::layout::{Extent, Kind, Layout, Region};
+use super::open_at_end::{self, Open, on_all_ranks};
 use crate::pulse::{Call, within};
 
 /// What the size of each rank's memory is a multiple of, in bytes.
@@ -32,7 +34,7 @@ pub struct Window<'mpi, H = OneHome> {
     homes: H,
     own_rank: Rank,
     /// On each rank that holds words.
-    n_bytes: usize,
+    extent: Extent,
     /// Where operands and results of the operations in flight lie. On the heap and freed by `close`
     /// alone: after a failed flush MPI may still write here.
     landing: NonNull<Landing>,
@@ -44,8 +46,8 @@ impl<'mpi> Window<'mpi> {
     /// Allocates the window on rank `home`, zeroes it and opens the epoch. Collective.
     ///
     /// # Errors
-    /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all ranks, before anything is
-    /// allocated), or what MPI returns. Whether there is so much memory is for the caller to ask:
+    /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all
+    /// ranks, before anything is allocated), or what MPI returns, on all ranks too. Whether there is so much memory is for the caller to ask:
     /// [`assert_memory_at_hand`](super::assert_memory_at_hand).
     ///
     /// # Panics
@@ -85,11 +87,39 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
             homes.n_ranks(),
             "a layout for other ranks"
         );
-        let n_bytes = checked_size(layout, comm, homes.first())?;
+        let opening = Opening::of("Window")
+            .with("target", homes.first())
+            .with("number of targets", homes.n_ranks())
+            .with("layout", layout.regions())
+            .with("hints", hints);
+        agree(comm, &opening, 0)?;
+        Self::allocate(comm, homes, layout, hints)
+    }
+
+    /// [`open_on`](Window::open_on) for ranks that have [agreed](agree) on what they open, with a layout for these
+    /// homes. Collective.
+    ///
+    /// # Errors
+    /// As [`open`](Window::open). After an error of MPI's, what had been allocated leaks.
+    pub(crate) fn allocate(
+        comm: &Comm<'mpi>,
+        homes: H,
+        layout: &Layout,
+        hints: Hints,
+    ) -> Result<Self> {
+        let extent = Extent::new(layout, checked_size(layout, comm, homes.first())?);
+        // By an exchange of all ranks' results, so nobody operates on the window before it is zero.
+        let window = all_or_none(comm, Self::allocate_own(comm, homes, extent, hints))?;
+        open_at_end::opened(Open::Window);
+        Ok(window)
+    }
+
+    /// This rank's part in allocating a window, zeroed. Collective.
+    fn allocate_own(comm: &Comm<'mpi>, homes: H, extent: Extent, hints: Hints) -> Result<Self> {
         let is_home = homes.holds(comm.rank());
         let own_bytes = match is_home {
             // faults::MPICH_4_0_ODD_SIZES: every rank's memory, or others look for it elsewhere.
-            true => n_bytes.next_multiple_of(SIZE_MULTIPLE),
+            true => extent.n_bytes().next_multiple_of(SIZE_MULTIPLE),
             false => 0,
         };
         let info = Info::for_window(&library()?, hints)?;
@@ -127,7 +157,7 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
             raw,
             homes,
             own_rank: comm.rank(),
-            n_bytes,
+            extent,
             landing,
             handles: Handles::of_library(),
             mpi: PhantomData,
@@ -135,7 +165,6 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
         if is_home {
             window.clear_on(window.own_rank)?;
         }
-        comm.barrier()?; // nobody operates on the window before it is zero
         Ok(window)
     }
 
@@ -156,7 +185,22 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
 
     /// How many bytes each rank holds that holds any.
     pub fn n_bytes(&self) -> usize {
-        self.n_bytes
+        self.extent.n_bytes()
+    }
+
+    /// Poisons this rank's side of the window: every operation from now on is
+    /// [`ErrorKind::Poisoned`], and [`close`](Window::close) is what is left.
+    pub(crate) fn poison(&self) {
+        self.extent.poison();
+    }
+
+    /// Whether this rank's side of the window is not poisoned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    #[inline(always)]
+    pub(crate) fn assert_usable(&self) -> Result<()> {
+        self.extent.assert_usable()
     }
 
     /// Closes the epoch and frees the window. Collective.
@@ -174,6 +218,7 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
         let within_free = within(Call::WinFree, None);
         // SAFETY: live window, no epoch open, freed once since `self` is consumed.
         check("MPI_Win_free", unsafe { ffi::MPI_Win_free(&mut self.raw) })?;
+        open_at_end::closed(Open::Window);
         drop(within_free);
         // SAFETY: from `Box::leak` in `open`, freed only here, and every operation is complete.
         drop(unsafe { Box::from_raw(self.landing.as_ptr()) });
@@ -185,9 +230,16 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
     #[inline(always)]
     pub(super) fn flush(&self, target: Rank) -> Result<()> {
         // SAFETY: live window, within the epoch.
-        check("MPI_Win_flush", unsafe {
+        self.check("MPI_Win_flush", unsafe {
             ffi::MPI_Win_flush(target, self.raw)
         })
+    }
+
+    /// [`check`] of an operation on this window. One that failed may be in flight still, or may have taken place
+    /// with its result lost, so it poisons the window.
+    #[inline(always)]
+    pub(super) fn check(&self, call: &'static str, code: c_int) -> Result<()> {
+        check(call, code).inspect_err(|_| self.extent.poison())
     }
 
     /// [`flush`](Window::flush) on all ranks that hold words.
@@ -196,26 +248,46 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
             return self.flush(self.homes.first());
         }
         // SAFETY: live window, within the epoch.
-        check("MPI_Win_flush_all", unsafe {
+        self.check("MPI_Win_flush_all", unsafe {
             ffi::MPI_Win_flush_all(self.raw)
         })
     }
 
     /// Where word `index` of `region` lies: its rank, and its displacement there.
     ///
-    /// Panics if there is no such word in the region, or not in this window.
+    /// Panics if there is no such word in the region, or the region is another window's.
     #[inline(always)]
-    pub(super) fn locate<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
-        region.assert_word(index);
+    pub(super) fn locate<K: Kind>(
+        &self,
+        region: &Region<K>,
+        index: usize,
+    ) -> Result<(Rank, usize)> {
+        self.extent.assert_word(region, index);
         self.locate_of(region, index)
     }
 
     /// [`locate`](Window::locate) of a word that the caller knows to be in the region. Were it not, another
     /// word of this window would be found, or this panics.
     #[inline(always)]
-    pub(super) fn locate_of<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
+    pub(super) fn locate_of<K: Kind>(
+        &self,
+        region: &Region<K>,
+        index: usize,
+    ) -> Result<(Rank, usize)> {
         let (rank, local) = self.homes.place(index);
-        (rank, region.displacement(local, self.n_bytes))
+        Ok((rank, self.extent.displacement(region, local)?))
+    }
+
+    /// [`locate`](Window::locate) of a word that was located before, while operations are in flight.
+    #[inline(always)]
+    pub(super) fn place_of<K: Kind>(&self, region: &Region<K>, index: usize) -> (Rank, usize) {
+        let (rank, local) = self.homes.place(index);
+        (rank, region.displacement(local))
+    }
+
+    #[inline(always)]
+    pub(super) fn extent(&self) -> &Extent {
+        &self.extent
     }
 
     #[inline(always)]
@@ -236,12 +308,9 @@ impl<'mpi, H: Homes> Window<'mpi, H> {
     }
 }
 
-/// The bytes that `layout` takes on a rank, if a window of it can be opened on `home`.
-pub(super) fn checked_size(layout: &Layout, comm: &Comm<'_>, home: Rank) -> Result<usize> {
-    let n_bytes = layout.n_bytes().ok_or(ErrorKind::WindowTooLarge)?;
-    if (0..comm.size()).contains(&home) {
-        return Ok(n_bytes);
-    }
-    let size = comm.size();
-    Err(ErrorKind::NoSuchRank { rank: home, size }.into())
+/// The bytes that `layout` takes on a rank, if a window of it can be opened on `home`: the same answer on all
+/// ranks that have agreed on both.
+pub(crate) fn checked_size(layout: &Layout, comm: &Comm<'_>, home: Rank) -> Result<usize> {
+    on_all_ranks(comm.assert_rank(home))?;
+    Ok(layout.n_bytes().ok_or(ErrorKind::WindowTooLarge)?)
 }

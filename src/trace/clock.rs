@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::record::MAX_TIME_NS;
 
-/// A clock that was read against the reference once only is taken to drift by no more than this.
+/// No clock is taken to run faster or slower than the reference by more than this, at any moment. All that
+/// is known of it between measurements follows from them and from this bound.
 ///
 /// Crystal oscillators keep within some 50 parts per million, and NTP slews a clock by up to 500;
-/// a monotonic clock that is being slewed that fast is not covered.
-const DRIFT_BOUND: f64 = 100e-6;
+/// a monotonic clock that is being slewed that fast is not covered, unless the measurements show it.
+pub(super) const DRIFT_BOUND: f64 = 100e-6;
 
 /// A clock's offset from the reference clock, measured by ping-pongs.
 ///
@@ -69,11 +70,21 @@ impl Clocks {
 
     /// How to read the clock of `rank` on the reference clock.
     pub fn reading_of(&self, rank: u32) -> Reading {
-        let index = self.of_rank.get(rank as usize).copied().unwrap_or(0);
+        let index = self.clock_of(rank);
         match self.clocks.get(index as usize) {
             Some(clock) if index > 0 => clock.reading(),
             _ => Reading::Same,
         }
+    }
+
+    /// Whether two ranks read one clock, so that the difference of their times has no error.
+    pub fn is_shared(&self, a: u32, b: u32) -> bool {
+        self.clock_of(a) == self.clock_of(b)
+    }
+
+    /// Which clock `rank` reads: the reference where that is not told.
+    pub fn clock_of(&self, rank: u32) -> u32 {
+        self.of_rank.get(rank as usize).copied().unwrap_or(0)
     }
 
     /// Whether this can be: each rank has a clock, each but the first was measured, and none of the
@@ -122,32 +133,30 @@ impl Clock {
         let Some(before) = self.before else {
             return Reading::Same;
         };
-        let local = |offset: Offset| offset.at_ns as f64 + offset.offset_ns as f64;
-        let span = self.after.map(|after| local(after) - local(before));
-        let drift = match (self.after, span) {
-            (Some(after), Some(span)) if span > 0.0 => Drift {
-                offset: (after.offset_ns - before.offset_ns) as f64 / span,
-                error: (after.error_ns as f64 - before.error_ns as f64) / span,
-            },
-            _ => Drift {
-                offset: 0.0,
-                error: DRIFT_BOUND,
-            },
-        };
-        Reading::Other {
-            from_ns: before.at_ns as i128 + i128::from(before.offset_ns),
+        let local = |offset: Offset| i128::from(offset.at_ns) + i128::from(offset.offset_ns);
+        let mut reading = Between {
+            from_ns: local(before),
             offset_ns: before.offset_ns.into(),
-            error_ns: before.error_ns as f64,
-            drift,
+            // It was measured at a moment that is itself known to this error.
+            error_ns: before.error_ns as f64 * (1.0 + DRIFT_BOUND),
+            after: None,
+            bound: DRIFT_BOUND / (1.0 - DRIFT_BOUND), // by this clock's own nanoseconds
+        };
+        let after = self.after.map(|after| After {
+            span_ns: (local(after) - local(before)) as f64,
+            offset_ns: (i128::from(after.offset_ns) - i128::from(before.offset_ns)) as f64,
+            error_ns: after.error_ns as f64 * (1.0 + DRIFT_BOUND),
+        });
+        if let Some(after) = after.filter(|after| after.span_ns > 0.0) {
+            let errors_ns = reading.error_ns + after.error_ns;
+            let shown = (after.offset_ns.abs() - errors_ns) / after.span_ns;
+            if shown > reading.bound {
+                reading.bound += shown;
+            }
+            reading.after = Some(after);
         }
+        Reading::Other(reading)
     }
-}
-
-/// What changes per nanosecond.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drift {
-    offset: f64,
-    error: f64,
 }
 
 /// How a clock is read on the reference clock.
@@ -155,43 +164,71 @@ pub struct Drift {
 pub enum Reading {
     /// It is the reference clock.
     Same,
-    /// Another, linear in time.
-    Other {
-        /// The local time at which the offset was measured first.
-        from_ns: i128,
-        /// The offset then.
-        offset_ns: i128,
-        /// Its error then.
-        error_ns: f64,
-        /// Change of both per nanosecond.
-        drift: Drift,
-    },
+    /// Another.
+    Other(Between),
+}
+
+/// Another clock than the reference, by what was measured of it once or twice: its offset is taken to be
+/// linear in time, and to be wrong by no more than the measurements and the bound on its drift allow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Between {
+    /// The local time at which the offset was measured first.
+    from_ns: i128,
+    /// The offset then.
+    offset_ns: i128,
+    /// Its error then.
+    error_ns: f64,
+    /// The second measurement.
+    after: Option<After>,
+    /// By how much the offset changes at most in a nanosecond.
+    bound: f64,
+}
+
+/// A second measurement, beside the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct After {
+    /// How much later, by the local clock.
+    span_ns: f64,
+    /// By how much the offset had changed.
+    offset_ns: f64,
+    /// The error of it.
+    error_ns: f64,
+}
+
+impl Between {
+    #[inline]
+    fn moment(&self, local_ns: u64) -> Moment {
+        let since_ns = (i128::from(local_ns) - self.from_ns) as f64;
+        // All offsets are beside the first that was measured.
+        let reach_ns = self.error_ns + self.bound * since_ns.abs();
+        let (mut low_ns, mut high_ns, mut offset_ns) = (-reach_ns, reach_ns, 0.0);
+        if let Some(after) = self.after {
+            let until_ns = (after.span_ns - since_ns).abs();
+            let reach_ns = after.error_ns + self.bound * until_ns;
+            low_ns = low_ns.max(after.offset_ns - reach_ns);
+            high_ns = high_ns.min(after.offset_ns + reach_ns);
+            offset_ns = after.offset_ns / after.span_ns * since_ns;
+        }
+        let error_ns = (high_ns - offset_ns).max(offset_ns - low_ns).max(0.0);
+        let offset_ns = self.offset_ns + offset_ns.round() as i128;
+        let ns = (i128::from(local_ns) - offset_ns).clamp(0, i128::from(u64::MAX));
+        Moment {
+            ns: ns as u64,
+            error_ns: error_ns.ceil() as u64,
+        }
+    }
 }
 
 impl Reading {
     /// The moment on the reference clock at which this clock showed `local_ns`.
     #[inline]
     pub fn moment(&self, local_ns: u64) -> Moment {
-        match *self {
+        match self {
             Reading::Same => Moment {
                 ns: local_ns,
                 error_ns: 0,
             },
-            Reading::Other {
-                from_ns,
-                offset_ns,
-                error_ns,
-                drift,
-            } => {
-                let since = (i128::from(local_ns) - from_ns) as f64;
-                let offset = offset_ns + (drift.offset * since).round() as i128;
-                let ns = (i128::from(local_ns) - offset).clamp(0, i128::from(u64::MAX));
-                let error = error_ns + drift.error * since.max(0.0);
-                Moment {
-                    ns: ns as u64,
-                    error_ns: error.max(0.0).ceil() as u64,
-                }
-            }
+            Reading::Other(between) => between.moment(local_ns),
         }
     }
 
@@ -218,10 +255,12 @@ pub fn offset_of(ping_pongs: &[(u64, u64, u64)]) -> Option<Offset> {
         return None;
     }
     let (low, high) = (low.min(high), high.max(low));
+    // Each is of another moment, from which the clock has drifted until the middle of all.
+    let error = (high - low + 1) / 2 + (drifted + 1) / 2;
     Some(Offset {
         at_ns: first + last.saturating_sub(first) / 2,
         offset_ns: i64::try_from((low + high).div_euclid(2)).ok()?,
-        error_ns: u64::try_from((high - low + 1) / 2).ok()?,
+        error_ns: u64::try_from(error).ok()?,
     })
 }
 
@@ -235,7 +274,7 @@ mod tests {
         // The other clock is 1000 ahead; the second exchange is the tighter one on both sides.
         let pings = [(100, 1150, 210), (300, 1310, 330), (400, 1480, 500)];
         let offset = offset_of(&pings).unwrap();
-        assert_eq!((offset.offset_ns, offset.error_ns), (995, 15));
+        assert_eq!((offset.offset_ns, offset.error_ns), (995, 15 + 1));
         assert_eq!(offset.at_ns, 300);
         assert_eq!(offset_of(&[]), None);
         assert_eq!(
@@ -248,7 +287,7 @@ mod tests {
     #[test]
     fn a_clock_behind_the_reference_has_a_negative_offset() {
         let offset = offset_of(&[(5000, 10, 5020)]).unwrap();
-        assert_eq!((offset.offset_ns, offset.error_ns), (-5000, 10));
+        assert_eq!((offset.offset_ns, offset.error_ns), (-5000, 10 + 1));
     }
 
     fn clock(before: (u64, i64, u64), after: Option<(u64, i64, u64)>) -> Reading {
@@ -266,20 +305,66 @@ mod tests {
     }
 
     #[test]
-    fn offset_and_error_are_linear_between_the_two_measurements() {
-        // 1000 ahead at reference time 0, 3000 ahead at 1,000,000.
-        let reading = clock((0, 1000, 10), Some((1_000_000, 3000, 30)));
-        let moment = |ns, error_ns| Moment { ns, error_ns };
-        assert_eq!(reading.moment(1000), moment(0, 10));
-        assert_eq!(reading.moment(1_003_000), moment(1_000_000, 30));
-        assert_eq!(reading.moment(502_000), moment(500_000, 20));
+    fn offset_is_linear_between_the_two_measurements() {
+        // 1000 ahead at reference time 0, 3000 ahead at 100,000,000: 20 parts per million.
+        let reading = clock((0, 1000, 10), Some((100_000_000, 3000, 30)));
+        assert_eq!(reading.moment(1000).ns, 0);
+        assert_eq!(reading.moment(100_003_000).ns, 100_000_000);
+        assert_eq!(reading.moment(50_002_000).ns, 50_000_000);
+    }
+
+    /// An hour, half of it with the clock running fast, half of it slow, so that both measurements find it
+    /// right: halfway it is off by 90 ms.
+    #[test]
+    fn a_drift_that_bends_between_the_measurements_is_within_the_error() {
+        const HALF_NS: u64 = 1_800_000_000_000;
+        let offset_ns = HALF_NS / 20_000; // 50 parts per million
+        let reading = clock((0, 0, 10_000), Some((2 * HALF_NS, 0, 10_000)));
+        let halfway = reading.moment(HALF_NS + offset_ns);
+        assert!(
+            halfway.ns.abs_diff(HALF_NS) <= halfway.error_ns,
+            "{halfway:?}, {HALF_NS}"
+        );
+        assert!(
+            halfway.error_ns < 200_000_000,
+            "no more than 100 parts per million explain: {halfway:?}"
+        );
+        for measured_ns in [0, 2 * HALF_NS] {
+            let error_ns = reading.moment(measured_ns).error_ns;
+            assert!((10_000..10_010).contains(&error_ns), "{error_ns}");
+        }
+    }
+
+    /// A clock whose drift changes now and then.
+    #[derive(Debug, Clone)]
+    struct Drifting {
+        /// Of the clock at reference time 0.
+        offset_ns: i64,
+        /// For how long, in nanoseconds of the reference clock, and by how much a nanosecond.
+        pieces: Vec<(u64, f64)>,
+    }
+
+    impl Drifting {
+        fn offset_at(&self, ns: u64) -> f64 {
+            let (mut left_ns, mut offset) = (ns, self.offset_ns as f64);
+            for &(piece_ns, drift) in &self.pieces {
+                let ns = left_ns.min(piece_ns);
+                offset += ns as f64 * drift;
+                left_ns -= ns;
+            }
+            offset
+        }
+
+        fn local_at(&self, ns: u64) -> u64 {
+            (ns as f64 + self.offset_at(ns)).round() as u64
+        }
     }
 
     #[test]
     fn a_clock_measured_once_gets_less_certain() {
         let reading = clock((0, -500, 10), None);
         let moment = reading.moment(1_000_000_000);
-        assert_eq!((moment.ns, moment.error_ns), (1_000_000_500, 100_011));
+        assert_eq!((moment.ns, moment.error_ns), (1_000_000_500, 100_021));
     }
 
     #[test]
@@ -308,7 +393,68 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        /// Up to an hour.
+        fn any_drifting()(
+            offset_ns in -1_000_000i64..1_000_000_000_000,
+            pieces in proptest::collection::vec(
+                (1u64..600_000_000_000, -DRIFT_BOUND..=DRIFT_BOUND), 1..6),
+        ) -> Drifting {
+            Drifting { offset_ns, pieces }
+        }
+    }
+
     proptest! {
+        /// However the clock drifts within the bound, the true time lies within the error: between the
+        /// measurements, after them, and where the second is missing.
+        #[test]
+        fn the_true_time_lies_within_the_error(
+            drifting in any_drifting(),
+            errors_ns in (0u64..100_000, 0u64..100_000),
+            off in (-1.0..=1.0, -1.0..=1.0),
+            has_after in any::<bool>(),
+            at in proptest::collection::vec(0.0..1.2, 1..50),
+        ) {
+            const FIRST_NS: u64 = 10_000_000;
+            let span_ns: u64 = drifting.pieces.iter().map(|piece| piece.0).sum();
+            let measured = |at_ns: u64, error_ns: u64, off: f64| {
+                let off_ns = off * error_ns as f64;
+                (at_ns, (drifting.offset_at(at_ns) + off_ns).trunc() as i64, error_ns + 1)
+            };
+            let before = measured(FIRST_NS, errors_ns.0, off.0);
+            let after = measured(FIRST_NS + span_ns, errors_ns.1, off.1);
+            let reading = clock(before, has_after.then_some(after));
+            for at in at {
+                let true_ns = (at * (FIRST_NS + span_ns) as f64) as u64;
+                let moment = reading.moment(drifting.local_at(true_ns));
+                prop_assert!(
+                    moment.ns.abs_diff(true_ns) <= moment.error_ns + 1, // a clock shows whole nanoseconds
+                    "{moment:?}, and it was {true_ns}"
+                );
+            }
+        }
+
+        /// The same with offsets that are themselves measured, by ping-pongs.
+        #[test]
+        fn the_interval_holds_the_offset_of_a_clock_that_drifts(
+            drift in -DRIFT_BOUND..=DRIFT_BOUND,
+            exchanges in proptest::collection::vec((0u64..10_000_000, 0u64..10_000_000), 1..64),
+        ) {
+            let drifting = Drifting { offset_ns: 5_000, pieces: vec![(u64::MAX, drift)] };
+            let mut now = 1_000;
+            let mut pings = Vec::new();
+            for (there, back) in exchanges {
+                pings.push((now, drifting.local_at(now + there), now + there + back));
+                now += there + back + 1;
+            }
+            let offset = offset_of(&pings).unwrap();
+            let true_ns = drifting.offset_at(offset.at_ns);
+            prop_assert!(
+                (offset.offset_ns as f64 - true_ns).abs() <= offset.error_ns as f64 + 1.0,
+                "{offset:?}, and it was {true_ns}"
+            );
+        }
+
         /// Whatever the true offset and the latencies, the interval holds the truth.
         #[test]
         fn the_interval_holds_the_true_offset(

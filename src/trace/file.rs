@@ -1,5 +1,7 @@
 //! The file of one rank: a header, then records, one behind the other.
 
+use std::time::Duration;
+
 use super::record::RECORD_BYTES;
 
 /// Bytes before the first record.
@@ -10,6 +12,9 @@ pub const MAGIC: [u8; 8] = *b"onesided";
 
 /// Version of header and records.
 pub const FILE_VERSION: u32 = 1;
+
+/// How often records are copied to a file that cannot be mapped into memory.
+pub const WRITE_OUT_EVERY: Duration = Duration::from_millis(100);
 
 /// How many 64-bit words the header has.
 pub(super) const HEADER_WORDS: usize = HEADER_BYTES / 8;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -9,6 +10,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::event::TARGET;
+use super::file::WRITE_OUT_EVERY;
 use super::record::RECORD_BYTES;
 use super::recorder::Recorder;
 
@@ -26,18 +28,36 @@ impl RecordLayer {
         Self::default()
     }
 
-    /// Records from now on, by all clones of this layer.
+    /// Records from now on, by all clones of this layer. A thread copies the records to their file every
+    /// [`WRITE_OUT_EVERY`], where that cannot be mapped.
     ///
     /// # Errors
     /// The recorder, where there is one already.
     pub fn start(&self, recorder: Recorder) -> Result<&Recorder, Recorder> {
         self.recorder.set(recorder)?;
-        Ok(self.recorder.get_or_init(|| unreachable!("just set")))
+        let recorder = self.recorder.get_or_init(|| unreachable!("just set"));
+        if recorder.unmapped().is_some() {
+            let shared = self.recorder.clone();
+            let started = thread::Builder::new().spawn(move || write_out(&shared));
+            if let Err(error) = started {
+                tracing::warn!("records are written at the end only: no thread for them: {error}");
+            }
+        }
+        Ok(recorder)
     }
 
     /// The recorder, once there is one.
     pub fn recorder(&self) -> Option<&Recorder> {
         self.recorder.get()
+    }
+}
+
+/// Writes records out until the recorder is closed. What the system refuses meanwhile it refuses at the end too,
+/// and that is reported then.
+fn write_out(recorder: &OnceLock<Recorder>) {
+    while let Some(recorder) = recorder.get().filter(|recorder| !recorder.is_closed()) {
+        let _ = recorder.write_out();
+        thread::sleep(WRITE_OUT_EVERY);
     }
 }
 

@@ -3,7 +3,8 @@
 //! A run's folder holds [`RUN_FILE`] for the run and one file of fixed-size records a rank. Records
 //! are complete events of `tracing` (target [`TARGET`]), which [`RecordLayer`] takes into a
 //! memory-mapped file: no lock, allocation or system call a record, and what was recorded is in the
-//! file whatever becomes of the process.
+//! file whatever becomes of the process. On file systems that cannot map files a thread copies records to
+//! the file every [`WRITE_OUT_EVERY`].
 //!
 //! Reading needs no MPI: [`Trace::open`], then [`Trace::records`] for each rank.
 //!
@@ -35,10 +36,12 @@ mod run;
 mod synchronise;
 mod whole;
 
-pub use clock::{Clock, Clocks, Drift, Moment, Offset, Reading, offset_of};
+pub use clock::{Between, Clock, Clocks, Moment, Offset, Reading, offset_of};
 #[cfg(feature = "mpi")]
 pub use event::{TARGET, now_ns, record};
-pub use file::{FILE_VERSION, HEADER_BYTES, Header, MAGIC, file_name, is_own_file_name};
+pub use file::{
+    FILE_VERSION, HEADER_BYTES, Header, MAGIC, WRITE_OUT_EVERY, file_name, is_own_file_name,
+};
 #[cfg(feature = "mpi")]
 pub use layer::RecordLayer;
 pub use progress::{ProgressInfo, ProgressTrial};
@@ -48,10 +51,10 @@ pub use record::{Kind, MAX_DURATION_NS, MAX_TIME_NS, Outcome, RECORD_BYTES, Reco
 pub use recorder::Recorder;
 pub(crate) use run::check_format;
 pub(crate) use run::read_from_up_to;
-pub use run::read_up_to;
 #[cfg(test)]
 pub(crate) use run::tests::run as run_of_ranks;
-pub use run::{RUN_FILE, RUN_FORMAT, RunInfo, TracerCost, Version};
+pub use run::{RUN_FILE, RUN_FORMAT, ResumedGame, RunInfo, TracerCost, Version};
+pub use run::{read_up_to, text_of};
 #[cfg(feature = "mpi")]
 pub use synchronise::Synchroniser;
 pub use whole::{WholeFile, is_part_name};

@@ -5,9 +5,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::bounds::Bounds;
-use super::file::{HEADER_BYTES, Header, file_name};
+use super::file::{HEADER_BYTES, Header, WRITE_OUT_EVERY, file_name};
 use super::record::{Kind, RECORD_BYTES, Record};
-use super::run::RunInfo;
+use super::run::{RUN_FILE, RunInfo};
 
 /// Records of one read. Two streams a rank are open at most, so this bounds the memory of reading.
 const RECORDS_AT_ONCE: usize = 512;
@@ -38,6 +38,8 @@ pub enum End {
     },
     /// Recording was cut short: the rank died, or has not finished yet.
     CutShort,
+    /// The same, of a file that could not be mapped into memory: the last records may not be there.
+    CutShortUnmapped,
     /// The file is shorter than its header says.
     Truncated,
     /// What comes next is no record.
@@ -65,6 +67,11 @@ impl std::fmt::Display for End {
             End::CutShort => {
                 f.write_str("recording was cut short: it died there, or has not finished")
             }
+            End::CutShortUnmapped => write!(
+                f,
+                "recording was cut short: it died, or has not finished; its file could not be mapped into \
+                 memory, so records of the last {WRITE_OUT_EVERY:?} may be missing"
+            ),
             End::Truncated => f.write_str("its file is cut off there"),
             End::Corrupt(why) => write!(f, "its file is corrupt there: {why}"),
             End::Missing => f.write_str("its file is missing"),
@@ -101,7 +108,14 @@ impl Trace {
         let keep_open = self.headers.len() <= most_open_ranks();
         let path = self.folder.join(file_name(rank));
         match self.headers.get(rank as usize) {
-            Some(Ok(header)) => Records::new(path, header, Some(Bounds::of(&self.run)), keep_open),
+            Some(Ok(header)) => {
+                let mut records =
+                    Records::new(path, header, Some(Bounds::of(&self.run)), keep_open);
+                if self.run.unmapped && records.end_at_last == End::CutShort {
+                    records.end_at_last = End::CutShortUnmapped;
+                }
+                records
+            }
             Some(Err(end)) => Records::none(path, end.clone()),
             None => Records::none(path, End::Missing),
         }
@@ -127,13 +141,19 @@ fn read_header(folder: &Path, rank: u32, n_ranks: u32, run_id: u64) -> Result<He
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(unreadable)?;
     let header = Header::from_bytes(&bytes).map_err(End::Unreadable)?;
-    if header.run_id != run_id || (header.rank, header.n_ranks) != (rank, n_ranks) {
-        let Header { rank, n_ranks, .. } = header;
-        return Err(End::Unreadable(format!(
-            "it is from another run (of rank {rank} of {n_ranks})"
-        )));
-    }
-    Ok(header)
+    let in_it = format!("rank {} of {}", header.rank, header.n_ranks);
+    let why = match header.run_id == run_id {
+        false => format!("it is from another run (of {in_it})"),
+        true if header.n_ranks != n_ranks => {
+            format!("it is of {in_it}, and {RUN_FILE} has {n_ranks} ranks")
+        }
+        true if header.rank != rank => format!(
+            "it is of {in_it} of this run: rename it to {}",
+            file_name(header.rank)
+        ),
+        true => return Ok(header),
+    };
+    Err(End::Unreadable(why))
 }
 
 /// The records of one rank, in the order in which they happened. Ends where the file does, and then
@@ -292,7 +312,9 @@ impl Iterator for Records {
             Ok(Some(record)) => record,
             Ok(None) => {
                 let end = match self.end_at_last {
-                    End::CutShort | End::Truncated => self.end_at_last.clone(),
+                    End::CutShort | End::CutShortUnmapped | End::Truncated => {
+                        self.end_at_last.clone()
+                    }
                     _ => End::Corrupt("a record is missing".into()),
                 };
                 return self.finish(end);

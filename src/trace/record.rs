@@ -40,7 +40,8 @@ pub enum Outcome {
     /// The guess was 0, which claims nothing: a look at the board (one-sided).
     Looked = 3,
     /// The operation that tells of a score; no guess of its own: an allreduce (collective), or an entry in
-    /// the ledger of a game with checkpoints (one-sided).
+    /// the ledger of a game with checkpoints (one-sided). Of item 0: signs of life and checkpoints between a
+    /// guess and the next, and no score (one-sided).
     Announced = 4,
     /// The guess was known to be claimed, so no operation was made for it (one-sided).
     Skipped = 5,
@@ -63,8 +64,9 @@ pub struct Record {
     pub end_ns: u64,
     /// What the operation showed.
     ///
-    /// Claim by fetch-and-op: the digit's word after the claim, bit (d − 1) mod 64 for digit d; for a
-    /// guess of 0, word 0 where there is one word only, else 0. Claim by compare-and-swap: the slot's
+    /// Claim by fetch-and-op: the digit's word after the claim, with all that the rank had seen in it before,
+    /// bit (d − 1) mod 64 for digit d; for a guess of 0, word 0 where there is one word only, else 0. On two
+    /// tiers: what the home rank's word showed, 0 where it was not asked. Claim by compare-and-swap: the slot's
     /// content before, 0 or the owner's rank + 1. Claim by ticket: the ticket's number + 1. Skipped: 0.
     /// Allreduce: the first word of what is known after it,
     /// bit d for digit d. Finish: the number of guesses. Else 0.

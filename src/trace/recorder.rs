@@ -9,8 +9,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::FallocateFlags;
@@ -36,6 +38,10 @@ const CLOSED: u64 = u64::MAX / 2;
 /// belongs to the file, so what was recorded is there after `kill -9`. Room is made once, on disk and
 /// in memory, when the recorder is created; when it is used up, records are counted and dropped.
 ///
+/// Where a file system cannot share a file's memory (FUSE with `direct_io`, some 9p mounts), the memory is the
+/// process's own, and [`write_out`](Recorder::write_out) copies it to the file: `kill -9` takes what was not
+/// yet copied. Recording itself is the same.
+///
 /// A page that the kernel has written to the disk meanwhile faults once more when it is written to
 /// again: 3 us every 128 records, on ext4, in runs longer than half a minute.
 #[derive(Debug)]
@@ -45,6 +51,25 @@ pub struct Recorder {
     capacity: u64,
     /// The slot of the next record; beyond `capacity` there is none.
     next: AtomicU64,
+    /// Where `map` is not the file's memory.
+    apart: Option<Apart>,
+}
+
+/// What is to be known where the memory of the records is not the file's.
+#[derive(Debug)]
+struct Apart {
+    /// Why the file could not be mapped.
+    why: io::Error,
+    /// How many records are in the file.
+    n_written: Mutex<u64>,
+}
+
+impl Apart {
+    fn n_written(&self) -> MutexGuard<'_, u64> {
+        self.n_written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Recorder {
@@ -74,12 +99,15 @@ impl Recorder {
         // SIGBUS in the middle of a game.
         let reserve = |n_bytes: usize| {
             match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, n_bytes as u64) {
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill_with_zeros(&file, n_bytes)?,
+                // A profiler's signals would interrupt every further attempt too; writing goes on after each.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {
+                    fill_with_zeros(&file, n_bytes)?;
+                }
                 reserved => reserved?,
             }
-            MmapOptions::new().len(n_bytes).map_raw(&file)
+            map_or_allocate(&file, n_bytes)
         };
-        let map = reserve(n_bytes).inspect_err(|_| {
+        let (map, apart) = reserve(n_bytes).inspect_err(|_| {
             // It is a failure already.
             let _ = std::fs::remove_file(path);
         })?;
@@ -88,6 +116,7 @@ impl Recorder {
             map,
             capacity: header.capacity,
             next: AtomicU64::new(0),
+            apart,
         };
         // Pre-fault by writing: a page that was only read faults again when it is written first.
         for page in recorder.words().chunks(PAGE_BYTES / 8) {
@@ -96,7 +125,61 @@ impl Recorder {
         for (word, value) in recorder.words().iter().zip(header.to_words()) {
             word.store(value.to_le(), Ordering::Relaxed);
         }
+        recorder.write_out()?;
         Ok(recorder)
+    }
+
+    /// Why the memory of the records is not the file's, where it is not. Somebody has to call
+    /// [`write_out`](Recorder::write_out) every now and then in that case.
+    pub fn unmapped(&self) -> Option<&io::Error> {
+        self.apart.as_ref().map(|apart| &apart.why)
+    }
+
+    /// Whether [`close`](Recorder::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.next.load(Ordering::Relaxed) >= CLOSED
+    }
+
+    /// Copies what was recorded since the last time to the file, where their memory is not the same. From any
+    /// thread, while others record. What the system refuses is copied next time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_out(&self) -> io::Result<()> {
+        match &self.apart {
+            Some(apart) => {
+                let until = self.next.load(Ordering::Relaxed).min(self.capacity);
+                self.copy_out(&mut apart.n_written(), until)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Copies the header, and the records from `n_written` to `until`, or to the first that is not yet whole.
+    fn copy_out(&self, n_written: &mut u64, until: u64) -> io::Result<()> {
+        const AT_ONCE: usize = 1 << 16;
+        let mut piece = Vec::with_capacity(AT_ONCE);
+        loop {
+            let at = HEADER_BYTES as u64 + *n_written * RECORD_BYTES as u64;
+            while *n_written + ((piece.len() / RECORD_BYTES) as u64) < until
+                && piece.len() < AT_ONCE
+            {
+                let index = *n_written as usize + piece.len() / RECORD_BYTES;
+                let slot = &self.words()[HEADER_WORDS + index * RECORD_WORDS..][..RECORD_WORDS];
+                if slot[1].load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                piece.extend(slot.iter().flat_map(bytes_of));
+            }
+            if piece.is_empty() {
+                break;
+            }
+            self.file.write_all_at(&piece, at)?;
+            *n_written += (piece.len() / RECORD_BYTES) as u64;
+            piece.clear();
+        }
+        piece.extend(self.words()[..HEADER_WORDS].iter().flat_map(bytes_of));
+        self.file.write_all_at(&piece, 0)
     }
 
     /// The file's memory, as words.
@@ -133,6 +216,15 @@ impl Recorder {
         }
     }
 
+    /// Whether the file is still the one at `path`, and not another run's by now.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let own = self.file.metadata();
+        let there = std::fs::symlink_metadata(path);
+        own.ok()
+            .zip(there.ok())
+            .is_some_and(|(own, there)| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+    }
+
     /// How many records the file has room for.
     pub fn capacity(&self) -> u64 {
         self.capacity
@@ -147,6 +239,8 @@ impl Recorder {
     /// Before the first record.
     pub fn measure_cost(&self, emit: impl Fn(&Record)) -> TracerCost {
         const BATCHES: usize = 101;
+        // Nothing of it is copied to the file.
+        let _held = self.apart.as_ref().map(Apart::n_written);
         let batch = self.capacity.clamp(1, 64);
         let record = Record {
             kind: Kind::Start,
@@ -208,10 +302,33 @@ impl Recorder {
         words[DROPPED_WORD].store(dropped.to_le(), Ordering::Relaxed);
         words[RECORDED_WORD].store(recorded.to_le(), Ordering::Relaxed);
         words[CLOSED_WORD].store(1u64.to_le(), Ordering::Release);
+        if let Some(apart) = &self.apart {
+            self.copy_out(&mut apart.n_written(), recorded)?;
+        }
         self.file
             .set_len(HEADER_BYTES as u64 + recorded * RECORD_BYTES as u64)?;
         Ok(recorded)
     }
+}
+
+/// The file's memory; or as much of the process's own, and why.
+fn map_or_allocate(file: &File, n_bytes: usize) -> io::Result<(MmapRaw, Option<Apart>)> {
+    let mut options = MmapOptions::new();
+    match options.len(n_bytes).map_raw(file) {
+        Ok(map) => Ok((map, None)),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(error),
+        Err(why) => {
+            let apart = Apart {
+                why,
+                n_written: Mutex::new(0),
+            };
+            Ok((options.map_anon()?.into(), Some(apart)))
+        }
+    }
+}
+
+fn bytes_of(word: &AtomicU64) -> [u8; 8] {
+    word.load(Ordering::Relaxed).to_ne_bytes() // it is in the file's order already
 }
 
 /// Room on the disk where its file system (NFS 3, for one) can reserve none: whatever was written has room.
@@ -336,7 +453,6 @@ mod tests {
 
     #[test]
     fn room_can_be_had_by_writing() {
-        use std::os::unix::fs::MetadataExt;
         let n_bytes = (1 << 20) + 4096 + 64;
         let file = tempfile::tempfile().unwrap();
         fill_with_zeros(&file, n_bytes).unwrap();

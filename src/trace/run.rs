@@ -1,5 +1,6 @@
 //! `run.json`: what a run's folder says of the run as a whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clocks;
 use super::progress::ProgressInfo;
+use super::record::{Outcome, Record};
 
 /// Name of the file in a run's folder.
 pub const RUN_FILE: &str = "run.json";
@@ -54,6 +56,15 @@ pub struct TracerCost {
     pub clock_ns: f64,
 }
 
+/// A game that an earlier run had begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedGame {
+    /// Its number, from 0.
+    pub game: u64,
+    /// The digits that were claimed before this run, in ascending order: no record says by whom.
+    pub digits: Vec<u32>,
+}
+
 /// A run: what was played by whom, where, with what, on which clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
@@ -76,6 +87,9 @@ pub struct RunInfo {
     /// Whether the claims were spread over all ranks' memory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spread: bool,
+    /// The game that this run has resumed from a checkpoint, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedGame>,
     /// The command line, as rank 0 saw it.
     pub command: Vec<String>,
     /// When it started (UTC, RFC 3339), by rank 0's wall clock.
@@ -110,6 +124,10 @@ pub struct RunInfo {
     pub clocks: Clocks,
     /// What recording costs.
     pub tracer: TracerCost,
+    /// Whether a rank's file could not be mapped into memory, and its records were copied to it
+    /// [every so often](super::WRITE_OUT_EVERY): a rank that was killed lost the last of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmapped: bool,
 }
 
 impl RunInfo {
@@ -125,7 +143,8 @@ impl RunInfo {
             }
             _ => format!("{RUN_FILE}: {error}"),
         })?;
-        Self::from_json(&String::from_utf8_lossy(&bytes))
+        text_of(&bytes)
+            .and_then(|text| Self::from_json(&text))
             .map_err(|why| format!("{RUN_FILE}: {why}"))
     }
 
@@ -191,7 +210,7 @@ impl RunInfo {
 
     /// The rank whose memory a claim of `digit` operates on; a guess of 0 looks at the first word there is,
     /// or at a counter, which are [`home`](RunInfo::home)'s.
-    pub fn home_of(&self, digit: u32) -> u32 {
+    fn home_of(&self, digit: u32) -> u32 {
         const DIGITS_OF_A_WORD: u32 = 64;
         let word = match self.claim_with.as_deref() {
             Some("compare-and-swap") => digit.saturating_sub(1),
@@ -200,6 +219,15 @@ impl RunInfo {
         match self.spread {
             true => ((u64::from(self.home) + u64::from(word)) % u64::from(self.ranks)) as u32,
             false => self.home,
+        }
+    }
+
+    /// The rank whose memory the operation of `record` is on: that of its claim, or of the ledger in which it is
+    /// announced, which is [`home`](RunInfo::home).
+    pub fn target_of(&self, record: &Record) -> u32 {
+        match record.outcome {
+            Outcome::Announced => self.home,
+            _ => self.home_of(record.item),
         }
     }
 
@@ -259,6 +287,30 @@ pub(crate) fn read_from_up_to(
     }
 }
 
+/// The text that bytes are, without the mark that some editors put before it, and with what is not UTF-8
+/// replaced.
+///
+/// # Errors
+/// In one line for the user, where it is text in UTF-16, such as the output that Windows PowerShell redirects.
+pub fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let encoding = match bytes {
+        [0xff, 0xfe, ..] => "UTF-16LE",
+        [0xfe, 0xff, ..] => "UTF-16BE",
+        // The first two characters, where there is no mark: plain ones, as all that is read begins with.
+        [1..=255, 0, 1..=255, 0, ..] => "UTF-16LE",
+        [0, 1..=255, 0, 1..=255, ..] => "UTF-16BE",
+        _ => {
+            return Ok(String::from_utf8_lossy(
+                bytes.strip_prefix(MARK).unwrap_or(bytes),
+            ));
+        }
+    };
+    Err(format!(
+        "it is text in {encoding}, and UTF-8 is read: `iconv -f {encoding} -t UTF-8` converts it"
+    ))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -274,6 +326,7 @@ pub(crate) mod tests {
             guess: None,
             skip_known: false,
             spread: false,
+            resumed: None,
             command: vec!["onesided".into(), "play".into()],
             started: "2026-11-23T00:00:00Z".into(),
             ended: Some("2026-11-23T00:00:01Z".into()),
@@ -290,6 +343,7 @@ pub(crate) mod tests {
             nodes: vec![0; ranks as usize],
             clocks: Clocks::one("node1", ranks),
             tracer: TracerCost::default(),
+            unmapped: false,
         }
     }
 

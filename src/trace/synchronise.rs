@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::clock::{Clock, Clocks, Offset, offset_of};
+use super::clock::{Clock, Clocks, DRIFT_BOUND, Offset, offset_of};
 use super::event::now_ns;
 use crate::rma::{Comm, Rank, Result};
 
@@ -110,12 +110,21 @@ fn clock_identity() -> String {
 
 /// Whether an offset can be that of `clock`.
 fn agrees(clock: &Clock, offset: Option<Offset>) -> bool {
-    let (expected_ns, error_ns) = clock
-        .before
-        .map_or((0, 0), |before| (before.offset_ns, before.error_ns));
-    offset.is_some_and(|offset| {
-        offset.offset_ns.abs_diff(expected_ns) <= offset.error_ns.saturating_add(error_ns)
-    })
+    let Some(offset) = offset else {
+        return false;
+    };
+    let (expected_ns, error_ns) = match clock.before {
+        // It may have drifted since it was measured.
+        Some(before) => {
+            let drifted = offset.at_ns.abs_diff(before.at_ns) as f64 * DRIFT_BOUND;
+            (
+                before.offset_ns,
+                before.error_ns.saturating_add(drifted.ceil() as u64),
+            )
+        }
+        None => (0, 0),
+    };
+    offset.offset_ns.abs_diff(expected_ns) <= offset.error_ns.saturating_add(error_ns)
 }
 
 /// The full measurement of the clock of `rank`, which then stops answering.

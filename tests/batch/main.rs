@@ -103,6 +103,21 @@ impl Batch {
     }
 }
 
+/// The batch, started by a program that runs what follows its own arguments.
+fn started_by(program: &Path, args: &[&str], batch: &Batch) -> Command {
+    let own = batch.command();
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .arg(own.get_program())
+        .args(own.get_args())
+        .envs(batch.envs.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
 fn json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("a file");
     serde_json::from_str(&text).expect("JSON")

@@ -45,6 +45,20 @@ fn every_bad_value_is_named_and_nothing_runs() {
 }
 
 #[test]
+fn of_very_many_bad_values_some_are_named_and_the_rest_counted() {
+    let mut batch = Batch::new(&[]);
+    let file = batch.scratch.path().join("plan.toml");
+    let values = "\"x\",\n".repeat(5_000);
+    std::fs::write(&file, format!("ranks = [{values}]\n")).expect("a file");
+    batch.args.push(file.display().to_string());
+    let message = refused(&batch);
+    assert!(message.contains("5000 bad values"), "{message}");
+    assert!(message.contains("plan.toml:20: ranks: \"x\""), "{message}");
+    assert!(message.ends_with("\n  and 4980 more\n"), "{message}");
+    assert_eq!(message.lines().count(), 22, "{message}");
+}
+
+#[test]
 fn another_plan_in_the_folder_is_refused_with_what_differs() {
     let mut batch = Batch::new(&["--repeat=1"]);
     batch.run_well();

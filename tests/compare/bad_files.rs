@@ -55,12 +55,12 @@ const BREAKAGES: [Breakage; 25] = [
     (
         "other rank",
         |bytes| set_header(bytes, 3, 3 << 32 | 2),
-        "of rank 2 of 3",
+        "it is of rank 2 of 3 of this run: rename it to rank-2.records",
     ),
     (
         "other size of run",
         |bytes| set_header(bytes, 3, 4 << 32 | 1),
-        "of rank 1 of 4",
+        "it is of rank 1 of 4, and run.json has 3 ranks",
     ),
     (
         "rank 5 of 3",
@@ -191,6 +191,83 @@ fn a_missing_file_is_noted() {
         );
         assert!(text.contains("0 of 2 games are complete"), "{text}");
     }
+}
+
+/// A rank's file is gone, or cut off: what it may have had is no number of the run.
+#[test]
+fn what_a_missing_file_may_have_had_is_unknown() {
+    for version in [Version::Rma, Version::Collective] {
+        for bytes_left in [None, Some(HEADER_BYTES + 5 * RECORD_BYTES)] {
+            let folder = tempfile::tempdir().unwrap();
+            let run = Synthetic::new(version, 3, 2, 7);
+            run.write(folder.path());
+            let path = folder.path().join(file_name(2));
+            match bytes_left {
+                None => fs::remove_file(path).unwrap(),
+                Some(n) => fs::write(path, &run.file_of(2)[..n]).unwrap(),
+            }
+            let ended = compare(folder.path(), ". --format json --fail-if double_scores>0");
+            assert_eq!(ended.code, Some(2), "no condition passes: {ended:?}");
+            assert!(
+                ended.stderr.contains("double_scores is unknown"),
+                "{ended:?}"
+            );
+            let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+            let run = &document["runs"][0];
+            assert_eq!(run["partial"], true);
+            for name in [
+                "double_scores",
+                "wall_ns",
+                "complete_ns",
+                "efficiency",
+                "rounds",
+                "stalls",
+            ] {
+                assert!(run[name].is_null(), "{name}: {}", run[name]);
+            }
+            for rank in run["per_rank"].as_array().unwrap() {
+                assert!(
+                    rank["wait_ns"].is_null() && rank["idle_ns"].is_null(),
+                    "{rank}"
+                );
+                assert!(
+                    rank["blame"].is_null() && rank["saving_ns"].is_null(),
+                    "{rank}"
+                );
+                assert_eq!(rank["complete"], rank["rank"] != 2);
+            }
+            let text = compare(folder.path(), ".").done();
+            assert!(
+                text.contains(" took an unknown time, as some of its records are missing\n"),
+                "{text}"
+            );
+            assert!(!text.contains("no digit was scored twice"), "{text}");
+            assert!(
+                text.contains("parallel efficiency") && text.contains("? is unknown"),
+                "{text}"
+            );
+            assert!(!text.contains("fit into one order"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn files_of_two_ranks_that_were_swapped_are_told_from_those_of_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    Synthetic::new(Version::Rma, 3, 2, 7).write(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    fs::rename(at("rank-1.records"), at("aside")).unwrap();
+    fs::rename(at("rank-2.records"), at("rank-1.records")).unwrap();
+    fs::rename(at("aside"), at("rank-2.records")).unwrap();
+    let text = compare(folder.path(), ".").done();
+    for (rank, other) in [(1, 2), (2, 1)] {
+        let why = format!(
+            "rank {rank} has no records: its file cannot be read: it is of rank {other} of 3 of this run: \
+             rename it to rank-{other}.records"
+        );
+        assert!(text.contains(&why), "{text}");
+    }
+    assert!(!text.contains("another run"), "{text}");
 }
 
 #[test]

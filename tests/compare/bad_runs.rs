@@ -59,6 +59,30 @@ fn a_run_file_that_cannot_be_is_refused() {
     }
 }
 
+/// Some editors put a mark before the text that they save.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    const MARK: &str = "\u{feff}";
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    Synthetic::new(Version::Rma, 3, 2, 7).write(&run);
+    let log = folder.path().join("log");
+    fs::write(&log, "rank 0 got 0 points with 1 guesses\n").unwrap();
+    for (file, path) in [
+        (run.join(RUN_FILE), "run"),
+        (log, "log"),
+        (folder.path().join("rma.json"), "rma.json"),
+    ] {
+        if path == "rma.json" {
+            fs::write(&file, include_str!("../golden/rma.json")).unwrap();
+        }
+        let without = compare(folder.path(), path).done();
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{MARK}{text}")).unwrap();
+        assert_eq!(compare(folder.path(), path).done(), without, "{path}");
+    }
+}
+
 #[test]
 fn a_run_file_in_other_bytes_than_text_is_refused() {
     let folder = tempfile::tempdir().unwrap();

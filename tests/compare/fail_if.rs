@@ -120,8 +120,52 @@ fn what_is_no_condition_on_these_runs_is_refused() {
     }
 }
 
+/// A summary knows no waits: that those of a trace beside it are short passes nothing.
 #[test]
-fn a_number_that_one_run_tells_is_enough() {
+fn a_condition_does_not_pass_a_run_of_which_it_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = super::Synthetic::new(super::Version::Collective, 4, 1, 7);
+    run.info.think = "100ms + 1s a rank".into();
+    run.write(&folder.path().join("trace"));
+    let summary = include_str!("../golden/collective.json");
+    fs::write(folder.path().join("summary.json"), summary).unwrap();
+    let think = serde_json::from_str::<serde_json::Value>(summary).unwrap()["think"].clone();
+    run.info.think = think.as_str().unwrap().into();
+    run.write(&folder.path().join("trace"));
+    let ended = compare(folder.path(), "trace summary.json --fail-if wait_s>1h");
+    assert_eq!(
+        (ended.code, ended.stderr.lines().count()),
+        (Some(2), 1),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("not known of summary.json (summary.json): wait_s is unknown"),
+        "{ended:?}"
+    );
+    // One that holds of another run has come true all the same, and both are told.
+    let ended = compare(folder.path(), "trace summary.json --fail-if wait_s>0");
+    assert_eq!(
+        (ended.code, ended.stderr.lines().count()),
+        (Some(3), 2),
+        "{ended:?}"
+    );
+    // What is decided without the number is known.
+    let args = "trace summary.json --fail-if";
+    let ended = compare_with(
+        folder.path(),
+        &args
+            .split(' ')
+            .chain(["wait_s > 1h and ranks > 1000"])
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// Rounds are allreduces, of which a one-sided run has none.
+#[test]
+fn a_run_that_cannot_have_a_number_is_passed_over() {
     let ended = fail_if(&["rounds > 0"]);
     assert_eq!(
         (ended.code, ended.stderr.lines().count()),

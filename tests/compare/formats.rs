@@ -11,7 +11,7 @@ use super::{Synthetic, a_pair, compare, six_of_each};
 fn json(folder: &Path, args: &str) -> Value {
     let text = compare(folder, &format!("{args} --format json")).done();
     let document: Value = serde_json::from_str(&text).expect("one document");
-    assert_eq!(document["format"], "onesided-compare/1");
+    assert_eq!(document["format"], "onesided-compare/2");
     document
 }
 
@@ -181,4 +181,122 @@ fn two_runs_of_one_version_are_called_by_their_folders() {
         same["difference"]["total_ns"][0],
         same["difference"]["total_ns"][1]
     );
+}
+
+/// Three runs against three: the smallest p that there can be is 0.1.
+#[test]
+fn too_few_runs_to_tell_are_said_to_be_that() {
+    let folder = six_of_each();
+    let args = "--group a=rma-[0-2] --group b=collective-[0-2]";
+    let text = compare(folder.path(), args).done();
+    assert!(
+        text.lines()
+            .next()
+            .unwrap()
+            .ends_with("(too few runs to tell, p = 0.10)"),
+        "{text}"
+    );
+    let said =
+        "too few runs to tell: of 3 and 3 runs, no difference can be significant, however large";
+    assert_eq!(text.matches(said).count(), 1, "{text}");
+    assert!(!text.contains('~') && !text.contains('×'), "{text}");
+    let document = json(folder.path(), args);
+    for row in document["metrics"].as_array().unwrap() {
+        assert_eq!(
+            (&row["significant"], &row["testable"]),
+            (&false.into(), &false.into()),
+            "{row}"
+        );
+    }
+}
+
+/// One of some thirty metrics is below 0.05 by chance alone more often than not.
+#[test]
+fn all_metrics_but_the_one_that_counts_are_adjusted_for_their_number() {
+    let folder = six_of_each();
+    let args = "--group a=rma-* --group b=collective-*";
+    let document = json(folder.path(), args);
+    let metrics = document["metrics"].as_array().unwrap();
+    let p = |row: &Value, key: &str| row[key].as_f64();
+    let n = metrics.iter().filter(|row| p(row, "p").is_some()).count() as f64 - 1.0;
+    assert!(n > 20.0);
+    for row in metrics {
+        let (Some(alone), Some(adjusted)) = (p(row, "p"), p(row, "p_adjusted")) else {
+            assert!(row["p"].is_null() && row["p_adjusted"].is_null(), "{row}");
+            continue;
+        };
+        let is_declared = row["metric"] == "wall_s";
+        assert!(
+            adjusted <= 1.0 && (adjusted > alone || is_declared || alone == 1.0),
+            "{row}"
+        );
+        assert_eq!(row["significant"], adjusted < 0.05, "{row}");
+        // All of one below all of the other: 2 of 924 ways.
+        let smallest = 2.0 / 924.0;
+        if is_declared {
+            assert!(
+                (alone - smallest).abs() < 1e-15 && alone == adjusted,
+                "{row}"
+            );
+        } else if alone < smallest * 1.01 {
+            assert!((adjusted - n * smallest).abs() < 1e-12, "{row}");
+        }
+    }
+}
+
+/// Runs of one game can be compared whatever else differs, and it is said what does.
+#[test]
+fn what_else_differs_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Synthetic::new(Version::Collective, 3, 1, 1);
+    run.write(&folder.path().join("a"));
+    run.write(&folder.path().join("same"));
+    run.info.seed = 2;
+    run.info.mpi_library = "MPICH 5.0.2".into();
+    run.info.hosts[2] = "elsewhere".into();
+    run.write(&folder.path().join("b"));
+    Synthetic::new(Version::Collective, 4, 1, 1).write(&folder.path().join("more"));
+
+    assert_eq!(
+        json(folder.path(), "a same")["differs_in"],
+        serde_json::json!([])
+    );
+    let text = compare(folder.path(), "a same").done();
+    assert!(!text.contains("also differ"), "{text}");
+    let differ = json(folder.path(), "a b")["differs_in"].clone();
+    let expected = serde_json::json!([
+        "MPI library (Open MPI 4.1.4 and MPICH 5.0.2)",
+        "hosts (node0 and elsewhere, node0)",
+        "seed (1 and 2)"
+    ]);
+    assert_eq!(differ, expected);
+    let text = compare(folder.path(), "a b").done();
+    assert!(
+        text.contains(
+            "\nnote: these also differ in MPI library (Open MPI 4.1.4 and MPICH 5.0.2); hosts (node0 and \
+             elsewhere, node0); seed (1 and 2)\n"
+        ),
+        "{text}"
+    );
+    let text = compare(folder.path(), "a more").done();
+    assert!(
+        text.contains("differ in number of ranks (3 and 4)\n"),
+        "{text}"
+    );
+    let groups = "--group x=a --group x=same --group y=b";
+    let text = compare(folder.path(), groups).done();
+    assert!(text.contains("differ in MPI library (Open MPI"), "{text}");
+}
+
+/// A question mark in a path is no number that is unknown.
+#[test]
+fn what_runs_are_called_explains_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["what?", "?", "a"] {
+        Synthetic::new(Version::Rma, 3, 1, 1).write(&folder.path().join(name));
+    }
+    for args in ["what?", "?", "what? a", "? a", "--group ?=a --group what=a"] {
+        let text = compare(folder.path(), args).done();
+        assert!(text.contains('?') && !text.contains("is unknown"), "{text}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{a_pair, compare, six_of_each};
+use super::{a_pair, compare, some_of_each};
 
 fn assert_golden(name: &str, text: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/compare");
@@ -48,7 +48,7 @@ fn a_log_of_the_original_beside_a_collective_run() {
 
 #[test]
 fn groups_of_repeated_runs() {
-    let folder = six_of_each();
+    let folder = some_of_each(8);
     let args = "--group a=rma-* --group b=collective-*";
     assert_golden("groups", &compare(folder.path(), args).done());
 }

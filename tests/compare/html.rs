@@ -66,6 +66,11 @@ fn what_makes_no_page_is_refused_and_leaves_nothing() {
             "rma-0 collective-0 --html no/such/x.html",
             "cannot write no/such/x.html: ",
         ),
+        (
+            "rma-0 none --html no/such/x.html",
+            "cannot write no/such/x.html: ",
+        ),
+        ("rma-0 --svg rma-1", "cannot write rma-1: is a directory"),
         ("rma-0 --html rma-1", "cannot write rma-1: is a directory"),
         ("rma-0 none --html x.html", "cannot read none: "),
     ] {
@@ -81,6 +86,21 @@ fn what_makes_no_page_is_refused_and_leaves_nothing() {
         "{ended:?}"
     );
     assert!(ended.stderr.contains("cannot be used with"), "{ended:?}");
+}
+
+/// What was found out is printed, although the file that it was to be drawn into is not there.
+#[test]
+fn a_page_that_there_is_no_room_for_takes_nothing_else_with_it() {
+    let folder = six_of_each();
+    let expected = compare(folder.path(), "rma-0").done();
+    let ended = compare(folder.path(), "rma-0 --html /dev/full");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.stdout, expected);
+    assert!(
+        ended.stderr.contains("cannot write /dev/full: "),
+        "{ended:?}"
+    );
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
 }
 
 #[test]

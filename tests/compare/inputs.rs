@@ -287,6 +287,39 @@ fn read_and_report(folder: &Path) -> Result<(), TestCaseError> {
     }
 }
 
+/// The shortest of some readings of a plan file: other programs make it longer, and never shorter.
+fn reading_time(text: &str) -> Duration {
+    let times = (0..3).map(|_| {
+        let start = Instant::now();
+        let read = understood_or_refused(Values::of_toml("plan.toml", text));
+        let time = start.elapsed();
+        read.expect("understood or refused");
+        time
+    });
+    times.min().expect("three readings")
+}
+
+/// Eight times the file takes some eight times the time: whatever it is made of, and not the square of it.
+#[test]
+fn a_long_plan_file_is_read_in_time_that_its_length_is() {
+    let shapes = |what: &str, n: usize| {
+        [
+            format!("ranks = {}\n", what.repeat(n)),
+            format!("ranks = [{}]\n", format!("{what},\n").repeat(n)),
+            format!("ranks = [[]\n{}", what.repeat(n)),
+        ]
+    };
+    for what in ["", ",", "=", "[[", "1", "rma", "1=1s+3=200ms", "é", "\n"] {
+        for (short, long) in shapes(what, 1_000).iter().zip(shapes(what, 8_000)) {
+            let (one, eight) = (reading_time(short), reading_time(&long));
+            assert!(
+                eight < 32 * one + Duration::from_millis(20),
+                "{what:?}: {one:?} and {eight:?} for eight times as long as {short:.40}"
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_plan_file(lines in proptest::collection::vec(toml_line(), 0..12)) {

@@ -14,6 +14,9 @@ mod limits;
 mod memory;
 mod pictures;
 mod refused;
+#[path = "../support/replay.rs"]
+mod replay;
+mod savings;
 #[path = "../support/synthetic.rs"]
 mod synthetic;
 
@@ -107,9 +110,13 @@ fn a_pair() -> TempDir {
 
 /// A folder with the runs `rma-0` to `rma-5` and `collective-0` to `collective-5`.
 fn six_of_each() -> TempDir {
+    some_of_each(6)
+}
+
+fn some_of_each(n: u64) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, version) in [("rma", Version::Rma), ("collective", Version::Collective)] {
-        for seed in 0..6 {
+        for seed in 0..n {
             let path = folder.path().join(format!("{name}-{seed}"));
             Synthetic::new(version, 3, 2, seed).write(&path);
         }

@@ -15,7 +15,24 @@ fn paths_that_are_no_runs_are_refused() {
     fs::write(at("empty.json"), "").unwrap();
     fs::write(at("braces.json"), "{".repeat(100_000)).unwrap();
     fs::write(at("other.json"), r#"{"format": "else", "x": [1, 2]}"#).unwrap();
-    fs::write(at("bytes"), [0xff, 0xfe, 0, 1]).unwrap();
+    fs::write(at("bytes"), [0xff, 0x80, 0, 1]).unwrap();
+    let log = "rank 0 guessed 3 on guess 1; has 0 points\r\n";
+    let little = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>()
+    };
+    let big = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect::<Vec<_>>()
+    };
+    fs::write(at("little.log"), little(&format!("\u{feff}{log}"))).unwrap();
+    fs::write(at("little_unmarked.log"), little(log)).unwrap();
+    fs::write(at("big.log"), big(&format!("\u{feff}{log}"))).unwrap();
+    fs::write(at("big_unmarked.json"), big("{}")).unwrap();
+    fs::create_dir(at("wide_run_file")).unwrap();
+    fs::write(at("wide_run_file/run.json"), little("\u{feff}{}")).unwrap();
     for (path, why) in [
         ("missing", "No such file"),
         ("empty", "no run.json"),
@@ -27,6 +44,11 @@ fn paths_that_are_no_runs_are_refused() {
         ("braces.json", "not a JSON document"),
         ("other.json", "format 'else'"),
         ("bytes", "neither a folder"),
+        ("little.log", "UTF-16LE"),
+        ("little_unmarked.log", "`iconv -f UTF-16LE -t UTF-8`"),
+        ("big.log", "UTF-16BE"),
+        ("big_unmarked.json", "UTF-16BE"),
+        ("wide_run_file", "run.json: it is text in UTF-16LE"),
     ] {
         for args in [
             path.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::{all_at_once, scratch};
+use crate::support::{all_at_once, library_to_preload, mpicc, scratch};
 use crate::{ONESIDED, onesided};
 
 /// Functions that neither communicate nor wait, and are not counted.
@@ -37,18 +37,7 @@ const LOCAL: &[&str] = &[
 /// The counting library, compiled once with the wrapper of this MPI.
 fn counter() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libcount.so");
-        let mpicc = std::env::var("MPICC").unwrap_or_else(|_| "mpicc".into());
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pmpi/count.c");
-        let status = Command::new(mpicc)
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", source, "-o"])
-            .arg(&library)
-            .status()
-            .expect("the MPI compiler wrapper runs");
-        assert!(status.success(), "count.c compiles");
-        library
-    })
+    LIBRARY.get_or_init(|| library_to_preload(&mpicc(), "pmpi/count.c"))
 }
 
 /// The MPI functions that a file defines or imports.

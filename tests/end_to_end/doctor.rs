@@ -226,6 +226,72 @@ fn a_launcher_that_is_not_there_is_bad_input() {
     );
 }
 
+/// Of a stack of calls as MPICH prints it, the last line says what went wrong.
+#[test]
+fn the_end_of_a_stack_is_what_is_quoted() {
+    let scratch = support::scratch();
+    let script = scratch.path().join("launcher");
+    let stack = "#!/bin/sh\ncat >&2 <<'END'\n\
+        Abort(1094543) on node 0 (rank 0 in comm 0): Fatal error in PMPI_Init_thread: Other MPI error, error stack:\n\
+        MPIR_Init_thread(178).......: \n\
+        MPID_Init(1532).............: \n\
+        create_vni_context(1138)....: OFI endpoint open failed (ofi_init.c:1138:create_vni_context:No such device)\n\
+        [cli_0]: readline failed\nEND\nexit 15\n";
+    std::fs::write(&script, stack).unwrap();
+    let launcher = format!("sh {} #", script.display());
+    let document = json(&["--launcher", &launcher], &[]);
+    let start = findings_of(&document, "start");
+    let detail = &start[0].detail;
+    assert!(
+        detail.contains("it said: create_vni_context(1138)....: OFI endpoint open failed"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_anything_is_probed() {
+    let scratch = support::scratch();
+    let folder = scratch.path().to_str().unwrap();
+    let refused = |code: Option<i32>, stdout: &str, stderr: &str| {
+        assert_eq!((code, stdout), (Some(2), ""), "{stderr}");
+        let why = format!("cannot write --output {folder}: is a directory");
+        assert_eq!(stderr.matches(&why).count(), 1, "{stderr}");
+    };
+    let output = doctor(&["--ranks", "2", "--output", folder], &[]);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    refused(
+        output.status.code(),
+        &text(&output.stdout),
+        &text(&output.stderr),
+    );
+    let ended = onesided(3, &format!("doctor --safe --output {folder}")).run();
+    refused(ended.code, &ended.stdout, &ended.stderr);
+    let left = std::fs::read_dir(folder).unwrap().count();
+    assert_eq!(left, 0, "trying leaves nothing behind");
+}
+
+/// The launcher takes the folder away in which the document is to be.
+#[test]
+fn a_report_that_cannot_be_written_is_printed_all_the_same() {
+    let scratch = support::scratch();
+    let folder = scratch.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("doctor.json");
+    let launcher = format!("sh -c 'rmdir {}' #", folder.display());
+    let args = ["--launcher", &launcher, "--output", file.to_str().unwrap()];
+    let output = doctor(&args, &[]);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write"), "{stderr}");
+    assert!(
+        stdout.contains("not probed: the job did not start"),
+        "{stdout}"
+    );
+}
+
 #[test]
 fn a_launcher_that_ends_at_once_is_a_finding() {
     let document = json(&["--launcher", "false"], &[]);

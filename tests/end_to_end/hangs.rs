@@ -159,3 +159,13 @@ fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
         "{ended:#?}"
     );
 }
+
+/// Some libraries hang in `MPI_Finalize` when ranks communicate over TCP, on one host too.
+#[test]
+fn jobs_over_tcp_on_one_host_end() {
+    all_at_once(0..8, |_| {
+        let job = onesided(3, "play collective --quiet --seed 1").env("UCX_TLS", "tcp");
+        let ended = job.deadline(Duration::from_secs(30)).run();
+        ended.expect_success();
+    });
+}

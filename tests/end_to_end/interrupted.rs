@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use onesided::analysis::analyse_trace;
 use onesided::claim::Entry;
 use onesided::trace::{End, Kind, Outcome, RUN_FILE, Trace};
 use serde_json::Value;
@@ -120,6 +121,10 @@ impl Folder {
                 "{summary:#}"
             );
         }
+        let findings = analyse_trace(&self.path("resumed")).expect("a run");
+        if let Some(order) = findings.order {
+            assert_eq!(order.known_violations(), Some(0), "{args}: {order:#?}");
+        }
         let won = wins(&self.path("resumed"));
         let mut all: Vec<u32> = before.keys().copied().chain(won).collect();
         all.sort_unstable();
@@ -231,6 +236,151 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
     });
 }
 
+/// What LSF sends at the run limit, Grid Engine at its soft limit, and a terminal that is closed; more than once,
+/// as some do.
+#[test]
+fn the_signals_of_batch_systems_and_terminals_end_the_game_as_sigterm_does() {
+    let cases = [
+        ("USR2", 12, "--think-by sleep"),
+        ("XCPU", 24, "--think-by spin"),
+        ("HUP", 1, "--think-by spin"),
+    ];
+    // UCX takes it for its own, in this process as in the ranks.
+    let is_free =
+        |&(_, signal, _): &(&str, i32, &str)| signal != 1 || !catches(std::process::id(), 1);
+    all_at_once(
+        cases.into_iter().filter(is_free),
+        |(name, number, think_by)| {
+            let folder = Folder::new();
+            let args = format!("{LONG} {think_by}");
+            let job = folder.job(2, &args, "--checkpoint-every 1h --checkpoint", "first");
+            let ended = folder.act_on(job, 20, |processes| {
+                for _ in 0..2 {
+                    (processes.iter().filter(|(_, rank)| rank.is_some()))
+                        .for_each(|&(process, _)| signal(name, process));
+                }
+            });
+            let context = format!("SIG{name}: {ended:#?}");
+            assert!(!ended.timed_out, "{context}");
+            assert_eq!(ended.code, Some(128 + number), "{context}");
+            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+            let by = format!("SIG{name}");
+            assert_eq!(summary["cut_short"]["signal"], by, "{context}");
+            let mut won = wins(&folder.path("first"));
+            won.sort_unstable();
+            assert!(won.len() >= 20, "{context}");
+            assert!(folder.entries().keys().copied().eq(won), "{context}");
+        },
+    );
+}
+
+/// The kernel's SIGXCPU, every second from the limit on.
+#[test]
+fn a_limit_of_processor_time_ends_the_game_with_a_summary() {
+    let args = "play collective --digits 1000000 --think 1ms --think-by spin --format json";
+    let script = format!("ulimit -S -t 3 && exec {ONESIDED} {args}");
+    let ended = Job::new(2, "sh").args(["-c".into(), script]).run();
+    assert_eq!(
+        (ended.code, ended.timed_out),
+        (Some(128 + 24), false),
+        "{ended:#?}"
+    );
+    let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+    assert_eq!(summary["cut_short"]["signal"], "SIGXCPU", "{summary:#}");
+}
+
+/// A launcher may lose the exit code of one of them: MPICH 4.0.2's does that of the last, when it was itself sent
+/// the signal.
+#[test]
+fn all_ranks_that_a_signal_ended_end_with_its_code() {
+    for version in ["rma", "collective"] {
+        let folder = Folder::new();
+        let first = folder.path("first");
+        let args = format!("{version} {LONG} --quiet --trace {}", first.display());
+        let codes = folder.path("codes");
+        fs::create_dir(&codes).unwrap();
+        // The shells end well, so that no launcher ends one of them for another.
+        let script = format!("{ONESIDED} play {args}; echo $? > {}/$$", codes.display());
+        let job = Job::new(3, "sh").args(["-c".into(), script]);
+        let enough = || n_records(&first) > 50;
+        let ended = folder.wait_for(job, enough, |processes| {
+            (processes.iter().filter(|(_, rank)| rank.is_some()))
+                .for_each(|&(process, _)| signal("TERM", process));
+        });
+        let codes: Vec<String> = fs::read_dir(&codes)
+            .unwrap()
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        assert_eq!(codes, ["143\n"; 3], "{version}: {ended:#?}");
+    }
+}
+
+/// A job that cannot stop names its checkpoint where it has written one, and no file that is not there.
+#[test]
+fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
+    // Rank 1 does not come, so there is nothing yet when the signal comes.
+    let folder = Folder::new();
+    let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 60 ;; esac; exec \"$@\"";
+    let job = Job::new(2, "sh")
+        .args(["-c", late, "sh", ONESIDED, "play", "rma", "--checkpoint"])
+        .args([folder.checkpoint().display().to_string()]);
+    let job = std::thread::spawn(move || job.run());
+    let ranks = || {
+        let found = processes_of(&folder.checkpoint());
+        found.into_iter().filter(|(_, rank)| *rank == Some(0))
+    };
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while !ranks().any(|(process, _)| catches(process, 15)) {
+        assert!(Instant::now() < deadline && !job.is_finished(), "no rank");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    ranks().for_each(|(process, _)| signal("TERM", process));
+    let ended = job.join().expect("the job's thread");
+    let said = ended.stderr.matches(": no summary\n").count();
+    assert_eq!(said, 1, "{ended:#?}");
+    assert!(!folder.checkpoint().exists());
+
+    // Rank 1 is stopped in the middle of the game.
+    let folder = Folder::new();
+    let job = folder.job(2, LONG, "--checkpoint-every 50ms --checkpoint", "first");
+    let ended = folder.act_on(job, 20, |processes| {
+        let of = |rank| move |&&(_, of): &&(u32, Option<u32>)| of == Some(rank);
+        let (stopped, _) = processes.iter().find(of(1)).expect("rank 1");
+        let (told, _) = processes.iter().find(of(0)).expect("rank 0");
+        signal("STOP", *stopped);
+        signal("TERM", *told);
+        wait_until("its end", || !Path::new(&format!("/proc/{told}")).exists());
+        kill(*stopped);
+    });
+    let said = format!(
+        ": no summary; {} was last written at ",
+        folder.checkpoint().display()
+    );
+    assert_eq!(ended.stderr.matches(&said).count(), 1, "{ended:#?}");
+    assert!(!folder.entries().is_empty());
+}
+
+/// `nohup`.
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let script = format!("trap '' HUP; exec {ONESIDED} play rma --digits 1 --think 2s --quiet");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()); // UCX prints much then
+    let mut child = command.spawn().unwrap();
+    wait_until("a handler", || catches(child.id(), 15));
+    signal("HUP", child.id());
+    assert_eq!(child.wait().expect("own child").code(), Some(0));
+}
+
+/// Whether a process has a handler for a signal.
+fn catches(process: u32, signal: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// What the ranks won after the last checkpoint is claimed anew; what it has is not.
 #[test]
 fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
@@ -325,6 +475,21 @@ fn what_cannot_be_kept_or_gone_on_with_is_said_before_the_game() {
         assert!(ended.stdout.is_empty(), "{ended:#?}");
     };
     says("--resume", "", 2, "No such file");
+    // A recording that is refused leaves no checkpoint in the way of the next attempt.
+    let full = folder.path("full");
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("notes.txt"), "mine").unwrap();
+    for _ in 0..2 {
+        let args = format!("--trace {}", full.display());
+        says(&format!("{args} --checkpoint"), "", 2, "is not empty");
+        says(
+            &format!("{args} --survive --checkpoint"),
+            "",
+            2,
+            "is not empty",
+        );
+        assert!(!file.exists());
+    }
     fs::write(&file, "something else").unwrap();
     says("--checkpoint", "", 2, "is there already");
     says("--resume", "", 2, "cannot resume from");
@@ -366,15 +531,8 @@ fn a_signal_before_the_first_game_ends_the_run_in_a_line() {
             .spawn()
             .expect("the program starts");
         // MPI is started after signals are listened to, and takes longer than this takes to look.
-        let listens = || {
-            let status =
-                fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-            caught.is_some_and(|mask| mask >> 14 & 1 == 1) // bit 14: signal 15
-        };
         let start = Instant::now();
-        while !listens() && start.elapsed() < Duration::from_secs(20) {
+        while !catches(child.id(), 15) && start.elapsed() < Duration::from_secs(20) {
             std::thread::yield_now();
         }
         signal("TERM", child.id());

@@ -112,14 +112,12 @@ fn a_rank_that_dies_is_named_once_and_takes_the_job_with_it_within_seconds() {
         let folder = scratch();
         let (ended, took) = kill_while_playing("rma", folder.path(), |of| of == Some(rank));
         assert!(took < Duration::from_secs(10), "{took:?}: {ended:#?}");
-        for of in 0..3 {
-            let expected = usize::from(of == rank);
-            assert_eq!(
-                lines_that_name(&ended.stderr, of),
-                expected,
-                "rank {rank} died: {ended:#?}"
-            );
-        }
+        let named = [0, 1, 2].map(|of| lines_that_name(&ended.stderr, of));
+        let expected = [0, 1, 2].map(|of| usize::from(of == rank));
+        // Hydra may have killed another rank before the first one's process is gone, and the message says so.
+        let is_open = ended.stderr.contains("or another rank did just before");
+        let is_right = named == expected || is_open && named.iter().sum::<usize>() == 1;
+        assert!(is_right, "rank {rank} died: {ended:#?}");
         // Zombies that wait for a reaper have no command line.
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!(processes_of(folder.path()), [], "nobody is left behind");

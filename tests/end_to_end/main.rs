@@ -5,6 +5,7 @@ mod batch;
 mod counted;
 mod doctor;
 mod experiment;
+mod file_systems;
 mod hangs;
 mod interrupted;
 mod killed;
@@ -14,11 +15,15 @@ mod limits;
 mod play;
 #[path = "../support/processes.rs"]
 mod processes;
+#[path = "../support/replay.rs"]
+mod replay;
+mod started_apart;
 mod started_wrongly;
 #[path = "../support/mod.rs"]
 mod support;
 mod survive;
 mod trace;
+mod two_jobs;
 
 use support::Job;
 

@@ -101,7 +101,7 @@ fn singletons_of_srun_are_noticed() {
     );
     assert_eq!(
         task("1"),
-        (Some(0), String::new()),
+        (Some(2), String::new()),
         "said by the first task alone"
     );
 }
@@ -181,4 +181,28 @@ fn one_program_plays_with_each_library_that_has_the_abi_and_says_which() {
             assert!(!ended.stderr.contains("warning"), "{ended:#?}");
         }
     }
+}
+
+/// Where a setting of the user's leaves out what windows are made with, the error names it.
+#[test]
+fn a_setting_that_leaves_no_window_is_named() {
+    let play = |setting: Option<&str>| {
+        let job = onesided(2, "play rma --claim-with shared-memory --quiet");
+        match setting {
+            Some(osc) => job.env("OMPI_MCA_osc", osc).run(),
+            None => job.run(),
+        }
+    };
+    let ended = play(Some("^sm"));
+    if rma::library().unwrap().family != Family::OpenMpi {
+        ended.expect_success(); // it is a setting of Open MPI's
+        return;
+    }
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("MPI_Win_allocate_shared failed: ")
+            && ended.stderr.contains("OMPI_MCA_osc=^sm is set"),
+        "{ended:#?}"
+    );
+    play(None).expect_success();
 }

@@ -9,6 +9,7 @@ use onesided::trace::{Kind, Record, Trace};
 use serde_json::Value;
 
 use crate::onesided;
+use crate::replay::assert_savings_are_those_of_a_replay;
 use crate::support::{Job, scratch};
 
 /// Records `play ARGS` into `folder`, and returns the summary that it printed.
@@ -100,6 +101,24 @@ fn what_is_recorded_agrees_with_what_the_ranks_counted() {
             }
         }
     }
+}
+
+/// A log of the text that `--verbose` prints is read whole: the summary behind it is no cut line.
+#[test]
+fn what_verbose_prints_is_read_as_a_log_without_a_note() {
+    let folder = scratch();
+    let ended = onesided(3, "play collective --seed 1 --verbose")
+        .run()
+        .expect_success();
+    let path = folder.path().join("log");
+    fs::write(&path, &ended.stdout).unwrap();
+    let run = findings(&path);
+    assert_eq!(
+        (run.source, &run.notes),
+        (Source::Log, &vec![]),
+        "{ended:#?}"
+    );
+    assert_eq!(run.double_scores, Some(0));
 }
 
 #[test]
@@ -242,4 +261,24 @@ fn start_think_operation_finish_follow_each_other_without_a_gap() {
             }
         }
     }
+}
+
+/// Of a real run: unchanged, a replay takes the time that it took, and what curing a rank saves is wall time.
+#[test]
+fn what_curing_a_rank_saves_is_what_a_replay_saves() {
+    let folder = scratch();
+    let folder = folder.path().join("run");
+    let args = "collective --think 2ms --think-per-rank 5ms --games 2 --seed 2";
+    record(4, &folder, args);
+    let run = findings(&folder);
+    assert_savings_are_those_of_a_replay(&Trace::open(&folder).expect("a run"), &run);
+    let savings: Vec<u64> = run
+        .per_rank
+        .iter()
+        .map(|rank| rank.saving_ns.expect("collective"))
+        .collect();
+    assert!(
+        savings[3] > savings[0] + savings[1],
+        "rank 3 is slow: {savings:?}"
+    );
 }

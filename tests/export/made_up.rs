@@ -63,6 +63,7 @@ fn run(n_ranks: u32, ranks: &[Vec<Record>]) -> RunInfo {
         guess: None,
         skip_known: false,
         spread: false,
+        resumed: None,
         command: vec!["onesided".into(), "play".into(), "rma".into()],
         started: "2026-11-23T00:00:00Z".into(),
         ended: Some("2026-11-23T00:00:01Z".into()),
@@ -79,6 +80,7 @@ fn run(n_ranks: u32, ranks: &[Vec<Record>]) -> RunInfo {
         nodes: vec![0; n_ranks as usize],
         clocks: Clocks::one("node1", n_ranks),
         tracer: TracerCost::default(),
+        unmapped: false,
     }
 }
 

@@ -111,6 +111,10 @@ pub const BODIES: &[Body] = &[
         run: a_node_asks_once,
     },
     Body {
+        name: "boards::any_board_is_closed_in_a_box",
+        run: boxed,
+    },
+    Body {
         name: "boards::losers_learn_the_owner",
         run: owners,
     },
@@ -128,6 +132,25 @@ fn spread_slots<'mpi>(
     n_items: usize,
 ) -> Result<SlotBoard<'mpi, Dealt>> {
     SlotBoard::open_spread(comm, n_items, &Options::default())
+}
+
+/// A kind of board that is chosen at run time.
+fn boxed(comm: &Comm<'_>) {
+    let boards: [Box<dyn Board + '_>; 6] = [
+        Box::new(BitBoard::open(comm, 0, 70).unwrap()),
+        Box::new(SpreadBoard::open(comm, 70).unwrap()),
+        Box::new(SharedBoard::open(comm, 0, 70).unwrap()),
+        Box::new(TwoTierBoard::open(comm, 0, 70).unwrap()),
+        Box::new(SlotBoard::open(comm, 0, 70).unwrap()),
+        Box::new(spread_slots(comm, 0, 70).unwrap()),
+    ];
+    for mut board in boards {
+        let own = comm.rank() as usize;
+        assert!(board.claim(own).unwrap().is_won());
+        board.progress().unwrap();
+        comm.barrier().unwrap();
+        board.close_boxed().unwrap();
+    }
 }
 
 /// Sizes around the edges of a word, and some words.

@@ -93,6 +93,18 @@ pub const BODIES: &[Body] = &[
         },
     },
     Body {
+        name: "checkpoints::what_is_saved_beside_a_board_comes_back_bit_for_bit",
+        run: bit_for_bit,
+    },
+    Body {
+        name: "checkpoints::all_ranks_find_a_file_or_none_of_them",
+        run: there_or_not,
+    },
+    Body {
+        name: "checkpoints::all_ranks_may_save_to_one_file",
+        run: saved_by_all,
+    },
+    Body {
         name: "checkpoints::without_completions_a_board_is_no_larger",
         run: no_larger,
     },
@@ -106,6 +118,7 @@ trait Completing: Board + Sized {
     fn n_completed(&mut self) -> Result<usize>;
     fn save(&mut self, path: &Path, extra: impl FnOnce() -> Result<Vec<u64>>) -> Result<usize>;
     fn restore(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Restored>;
+    fn restore_if_there(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Option<Restored>>;
 }
 
 macro_rules! completing {
@@ -129,6 +142,9 @@ macro_rules! completing {
             }
             fn restore(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Restored> {
                 self.restore(comm, path)
+            }
+            fn restore_if_there(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Option<Restored>> {
+                self.restore_if_there(comm, path)
             }
         }
     )*};
@@ -191,7 +207,7 @@ fn spread_slots<'mpi>(comm: &Comm<'mpi>, n_items: usize) -> Result<SlotBoard<'mp
 }
 
 /// A folder that rank 0 makes, and its name on all ranks.
-fn folder(comm: &Comm<'_>) -> (Option<tempfile::TempDir>, PathBuf) {
+pub fn folder(comm: &Comm<'_>) -> (Option<tempfile::TempDir>, PathBuf) {
     let own = (comm.rank() == 0).then(scratch);
     let mut name = own.as_ref().map_or_else(Vec::new, |folder| {
         folder.path().to_str().expect("a plain name").into()
@@ -449,8 +465,9 @@ fn chunks<'mpi>(comm: &Comm<'mpi>) {
                 None => board.complete_many(&won).unwrap(),
             }
         }
-        assert!(board.all_known_claimed());
         comm.barrier().unwrap();
+        board.look().unwrap();
+        assert!(board.all_known_claimed());
         assert!(board.all_completed().unwrap());
         assert_eq!(board.n_completed().unwrap(), n_items);
         assert_eq!(board.n_claimed().unwrap(), n_items);
@@ -730,6 +747,134 @@ fn refused<'mpi, B: Completing>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     }
     comm.barrier().unwrap();
     why("board.previous is whole: resume from that");
+    drop(own);
+}
+
+/// Floats of any bits, and what JSON has not.
+fn bit_for_bit(comm: &Comm<'_>) {
+    let (own, folder) = folder(comm);
+    let path = folder.join("board");
+    let mut board = bits(comm, 10).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut floats: Vec<f64> = (0..5000)
+        .flat_map(|_| [random.random(), f64::from_bits(random.random())])
+        .filter(|float| float.is_finite())
+        .collect();
+    floats.extend([
+        0.9073038322028689,
+        -0.0,
+        f64::MIN_POSITIVE,
+        f64::MAX,
+        5e-324,
+    ]);
+    if comm.rank() == 0 {
+        for lost in [f64::INFINITY, f64::NAN] {
+            let refused = board.save(&path, || Ok((1, Some(lost)))).unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains("its extra[1] is "), "{text}");
+            assert!(!path.exists(), "nothing was written");
+        }
+        board.save(&path, || Ok(&floats)).unwrap();
+    }
+    comm.barrier().unwrap();
+    let restored = board.restore(comm, &path).unwrap();
+    let back: Vec<f64> = restored.extra().unwrap();
+    assert_eq!(back.len(), floats.len());
+    for (back, float) in back.iter().zip(&floats) {
+        assert_eq!(back.to_bits(), float.to_bits(), "{float:?}");
+    }
+    comm.barrier().unwrap();
+    board.close().unwrap();
+    drop(own);
+}
+
+/// A file that comes while all ask whether there is one: all of them restore it, or none does.
+fn there_or_not(comm: &Comm<'_>) {
+    fn rounds<'mpi, B: Completing>(comm: &Comm<'mpi>, open: Open<'mpi, B>, n_rounds: u64) {
+        let (own, folder) = folder(comm);
+        let mut saved = bits(comm, 70).unwrap();
+        let ready = folder.join("ready");
+        if comm.rank() == 0 {
+            assert!(saved.claim(3).unwrap().is_won());
+            saved.complete(3).unwrap();
+            saved.save(&ready, || Ok(Vec::<u64>::new())).unwrap();
+        }
+        comm.barrier().unwrap();
+        let mut random = ChaCha8Rng::seed_from_u64(comm.rank() as u64);
+        for round in 0..n_rounds {
+            let path = folder.join(format!("{round}"));
+            let (from, to) = (ready.clone(), path.clone());
+            let until = Duration::from_micros(random.random_range(0..2000));
+            let appears = (comm.rank() == comm.size() - 1).then(|| {
+                std::thread::spawn(move || {
+                    std::thread::sleep(until);
+                    std::fs::hard_link(from, to).unwrap();
+                })
+            });
+            let mut board = open(comm, 70).unwrap();
+            std::thread::sleep(Duration::from_micros(random.random_range(0..1000)));
+            let restored = board.restore_if_there(comm, &path).unwrap();
+            same_on_all(comm, &format!("{restored:?}"));
+            let n_completed = restored.map(|restored| restored.n_completed());
+            assert!(matches!(n_completed, None | Some(1)));
+            comm.barrier().unwrap();
+            assert_eq!(board.n_completed().unwrap(), n_completed.unwrap_or(0));
+            comm.barrier().unwrap();
+            if comm.rank() == 0 {
+                let is_free = n_completed.is_none();
+                assert_eq!(board.claim(3).unwrap().is_won(), is_free);
+            }
+            if let Some(appears) = appears {
+                appears.join().unwrap();
+            }
+            comm.barrier().unwrap();
+            board.close().unwrap();
+        }
+        // What is there and no checkpoint is no reason to begin anew.
+        let mut board = open(comm, 70).unwrap();
+        let refused = board.restore_if_there(comm, &folder).unwrap_err();
+        assert!(matches!(
+            refused.kind(),
+            ErrorKind::CheckpointRefused { .. }
+        ));
+        board.close().unwrap();
+        saved.close().unwrap();
+        drop(own);
+    }
+    let n_rounds = if crawls(comm) { 4 } else { 20 };
+    rounds(comm, bits, n_rounds);
+    rounds(comm, slots, n_rounds);
+}
+
+/// None of them fails, and what is there in the end is whole, and somebody's.
+fn saved_by_all(comm: &Comm<'_>) {
+    let (own, folder) = folder(comm);
+    let path = folder.join("board");
+    let mut board = bits(comm, 100 * comm.size() as usize).unwrap();
+    let rank = comm.rank() as usize;
+    for n in 0..if crawls(comm) { 10 } else { 60 } {
+        let item = 100 * rank + n;
+        assert!(board.claim(item).unwrap().is_won());
+        board.complete(item).unwrap();
+        board.save(&path, || Ok(rank)).unwrap();
+    }
+    comm.barrier().unwrap();
+    let n_completed = board.n_completed().unwrap();
+    if rank == 0 {
+        let mut names: Vec<_> = (std::fs::read_dir(&folder).unwrap())
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["board", "board.previous"]);
+    }
+    comm.barrier().unwrap();
+    let mut again = bits(comm, board.n_items()).unwrap();
+    let restored = again.restore(comm, &path).unwrap();
+    assert!(restored.extra::<usize>().unwrap() < comm.size() as usize);
+    assert!((1..=n_completed).contains(&restored.n_completed()));
+    comm.barrier().unwrap();
+    again.close().unwrap();
+    board.close().unwrap();
     drop(own);
 }
 

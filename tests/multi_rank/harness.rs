@@ -11,12 +11,13 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use onesided::rma::{Comm, Family, Library, Mpi, ThreadLevel};
 
-use crate::support::{Ended, Job, scratch};
+use crate::support::{Ended, Job, library_to_preload, mpicc, scratch};
 
 /// What every rank of a job does.
 #[derive(Clone, Copy)]
@@ -229,4 +230,10 @@ pub fn run_body(by_level: &[(ThreadLevel, &[Body])], args: &[String]) {
         finished();
         mpi.finalize_at_last(0).expect("ended");
     }
+}
+
+/// `tests/pmpi/fail.c`, compiled once with the wrapper of this MPI.
+pub fn library_with_faults() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| library_to_preload(&mpicc(), "pmpi/fail.c"))
 }

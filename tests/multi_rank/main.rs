@@ -9,7 +9,11 @@ mod games;
 mod harness;
 mod library;
 mod memory;
+mod misuse;
 mod numbers;
+mod openings;
+mod poisoned;
+mod programs;
 mod progress;
 #[path = "../support/mod.rs"]
 mod support;
@@ -21,11 +25,18 @@ use onesided::rma::ThreadLevel;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
+    if let [_, program, name] = &args[..] {
+        if program == "--program" {
+            return programs::run(name);
+        }
+    }
     if args.get(1).is_some_and(|arg| arg == "--body") {
         let by_level = [
             (ThreadLevel::Funneled, windows::BODIES),
             (ThreadLevel::Funneled, boards::BODIES),
             (ThreadLevel::Funneled, checkpoints::BODIES),
+            (ThreadLevel::Funneled, misuse::BODIES),
+            (ThreadLevel::Funneled, poisoned::BODIES),
             (ThreadLevel::Funneled, numbers::BODIES),
             (ThreadLevel::Funneled, blackboard::BODIES),
             (ThreadLevel::Funneled, games::BODIES),
@@ -34,6 +45,10 @@ fn main() {
             (ThreadLevel::Funneled, library::BODIES),
             (ThreadLevel::Funneled, memory::BODIES),
             (ThreadLevel::Funneled, memory::SMALL_SHM_BODIES),
+            (ThreadLevel::Funneled, openings::BODIES),
+            (ThreadLevel::Funneled, openings::WITH_FAULTS),
+            (ThreadLevel::Funneled, &[openings::SEVERAL_NODES]),
+            (ThreadLevel::Funneled, programs::BODIES),
             (ThreadLevel::Funneled, progress::FUNNELED_BODIES),
             (ThreadLevel::Serialized, progress::BODIES),
             (ThreadLevel::Multiple, progress::CONCURRENT_BODIES),
@@ -44,6 +59,7 @@ fn main() {
         windows::BODIES,
         boards::BODIES,
         checkpoints::BODIES,
+        misuse::BODIES,
         numbers::BODIES,
         blackboard::BODIES,
         games::BODIES,
@@ -62,8 +78,11 @@ fn main() {
     trials.extend(progress::trials());
     trials.extend(library::trials());
     trials.extend(memory::trials());
+    trials.extend(openings::trials());
+    trials.extend(programs::trials());
     trials.extend(failures::trials());
     trials.extend(faults::trials());
+    trials.extend(poisoned::trials());
     if !arguments.list {
         let library = onesided::rma::library().expect("the library names itself");
         println!(

@@ -13,6 +13,10 @@ use crate::harness::{Body, crawls, gather_numbers, is_apart};
 
 pub const BODIES: &[Body] = &[
     Body {
+        name: "numbers::bits::a_lost_word_shows_that_all_is_claimed",
+        run: lost_words,
+    },
+    Body {
         name: "numbers::bits::chunks_hand_out_every_item_once",
         run: |comm| chunks(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
     },
@@ -72,6 +76,22 @@ pub const BODIES: &[Body] = &[
         name: "numbers::shared::all_ways_at_once",
         run: |comm| {
             mixed(comm, |n, options| {
+                SharedBoard::open_with(comm, 0, n, options)
+            })
+        },
+    },
+    Body {
+        name: "numbers::bits::a_rank_may_leave_its_chunk",
+        run: |comm| leaves(comm, |n, options| BitBoard::open_with(comm, 0, n, options)),
+    },
+    Body {
+        name: "numbers::spread_bits::a_rank_may_leave_its_chunk",
+        run: |comm| leaves(comm, |n, options| SpreadBoard::open_with(comm, n, options)),
+    },
+    Body {
+        name: "numbers::shared::a_rank_may_leave_its_chunk",
+        run: |comm| {
+            leaves(comm, |n, options| {
                 SharedBoard::open_with(comm, 0, n, options)
             })
         },
@@ -218,12 +238,102 @@ fn all_in_chunks<'mpi, M: Memory>(
                 won.extend(items.iter().map(|item| item as u64));
                 assert_eq!(won.len() - before, items.len());
             }
-            assert!((0..n_items).all(|item| board.is_known_claimed(item)));
+            let is_known = |&item: &u64| board.is_known_claimed(item as usize);
+            assert!(remember == Remember::Nothing || won.iter().all(is_known));
             assert!(
                 board.claim_next().unwrap().is_none(),
                 "and nothing after the end"
             );
             assert_all_won_once(comm, &mut board, &won);
+            board.close().unwrap();
+        }
+    }
+}
+
+/// All ranks draw some chunks, claim a part of them, and go on with items that they do not know to be claimed: no item
+/// is lost to all. What is won is completed while it is gone through.
+fn leaves<'mpi, M: Memory>(
+    comm: &Comm<'mpi>,
+    open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
+) {
+    let one_by_one = if crawls(comm) {
+        4096 + 500 // a block, and some of another
+    } else if is_apart(comm) {
+        2 * 4096
+    } else {
+        40_000
+    };
+    // So many that a chunk takes several calls: some are left in the middle of one.
+    let by_words = if crawls(comm) || is_apart(comm) {
+        one_by_one
+    } else {
+        2_000_000
+    };
+    let fixed = |items| Schedule::Fixed {
+        items: NonZeroUsize::new(items).unwrap(),
+    };
+    for (n_items, in_blocks, schedule, remember) in [
+        (by_words, false, Schedule::default(), Remember::Claimed),
+        (one_by_one, true, fixed(4096 * 3 + 1000), Remember::Claimed),
+        (one_by_one, true, fixed(4096 * 2), Remember::Nothing),
+    ] {
+        for n_chunks in [1, 3] {
+            let options = Options {
+                schedule,
+                remember,
+                in_blocks,
+                completions: true,
+                ..Options::default()
+            };
+            let mut board = open(n_items, &options).unwrap();
+            let n_words = board.n_words();
+            let mut n_won = 0;
+            // Some blocks are claimed in part before they are handed out.
+            for item in (0..n_items).step_by(7919).skip(comm.rank() as usize % 2) {
+                if board.claim_unless_known(item).unwrap().is_won() {
+                    board.complete(item).unwrap();
+                    n_won += 1;
+                }
+            }
+            for _ in 0..n_chunks {
+                let Some(won) = board.claim_next().unwrap() else {
+                    break;
+                };
+                for item in won.iter().take(100) {
+                    board.complete(item).unwrap();
+                }
+                let rest: Vec<usize> = won.iter().skip(100).collect();
+                board.complete_many(&rest).unwrap();
+                n_won += won.len() as u64;
+            }
+            if n_items > one_by_one {
+                // By words, or it would take minutes; whichever are not known to be full.
+                for word in 0..n_words {
+                    let first = word * 64;
+                    let last = n_items.min(first + 64) - 1;
+                    if !board.is_known_claimed(first) || !board.is_known_claimed(last) {
+                        let won = board.claim_word(word).unwrap();
+                        board
+                            .complete_many(&won.iter().collect::<Vec<_>>())
+                            .unwrap();
+                        n_won += won.len() as u64;
+                    }
+                }
+            }
+            for item in 0..n_items {
+                if board.claim_unless_known(item).unwrap().is_won() {
+                    board.complete(item).unwrap(); // which fails where another rank has won it too
+                    n_won += 1;
+                }
+            }
+            comm.barrier().unwrap();
+            board.look().unwrap();
+            assert!(board.all_known_claimed() && board.all_completed().unwrap());
+            assert_eq!(board.n_claimed().unwrap(), n_items);
+            if let Some(of_ranks) = gather_numbers(comm, &[n_won]) {
+                assert_eq!(of_ranks.iter().sum::<u64>(), n_items as u64, "each once");
+            }
+            comm.barrier().unwrap();
             board.close().unwrap();
         }
     }
@@ -447,4 +557,25 @@ fn words(comm: &Comm<'_>) {
     }
     assert_all_won_once(comm, &mut board, &won);
     board.close().unwrap();
+}
+
+/// A rank that remembers nothing learns by words that it finds full that all items are claimed.
+fn lost_words(comm: &Comm<'_>) {
+    for in_blocks in [false, true] {
+        let options = Options {
+            remember: Remember::Nothing,
+            in_blocks,
+            ..Options::default()
+        };
+        let mut board = BitBoard::open_with(comm, 0, 9000, &options).unwrap();
+        if comm.rank() == 0 {
+            for word in 0..board.n_words() {
+                assert!(!board.claim_word(word).unwrap().is_empty());
+            }
+        }
+        comm.barrier().unwrap();
+        assert!(board.claim_word(1).unwrap().is_empty());
+        assert!(board.all_known_claimed());
+        board.close().unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! Windows and their atomic operations, on every rank count and on a home rank that is not 0 too.
 
 use onesided::rma::{
-    self, Bits, Comm, Counter, ErrorKind, Highest, Hints, Layout, Rank, Slot, Window,
+    self, Bits, Comm, Counter, ErrorKind, Highest, Hints, Layout, Rank, SharedWindow, Slot, Window,
 };
 
 use crate::harness::{Body, crawls, gather_numbers};
@@ -30,6 +30,14 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "windows::a_failed_call_says_which_and_why",
         run: errors,
+    },
+    Body {
+        name: "windows::numbers_that_are_no_rank_or_no_tag_are_refused",
+        run: numbers,
+    },
+    Body {
+        name: "windows::shared_words_are_zero_after_clear",
+        run: shared_words,
     },
     Body {
         name: "windows::gather_keeps_ranks_and_lengths",
@@ -194,7 +202,7 @@ fn regions(comm: &Comm<'_>) {
 }
 
 fn errors(comm: &Comm<'_>) {
-    let error = comm.send(&[1, 2, 3], comm.size(), 0).unwrap_err();
+    let error = comm.send(&[1, 2, 3], comm.rank(), -7).unwrap_err();
     let ErrorKind::Mpi(error) = error.kind() else {
         panic!("{error}")
     };
@@ -221,6 +229,54 @@ fn errors(comm: &Comm<'_>) {
     );
     let error = rma::Mpi::init(rma::ThreadLevel::Funneled).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::AlreadyInitialised);
+}
+
+/// A number that is no rank may mean something to MPI: -1 is `MPI_PROC_NULL` in MPICH, to which nothing is sent
+/// without an error, and `MPI_ANY_SOURCE` in Open MPI; and a tag of -1 is any tag in both.
+fn numbers(comm: &Comm<'_>) {
+    let size = comm.size();
+    for rank in [-1, -2, -3, Rank::MIN, size, Rank::MAX] {
+        let none = ErrorKind::NoSuchRank { rank, size };
+        assert_eq!(*comm.send(&[1], rank, 0).unwrap_err().kind(), none);
+        assert_eq!(*comm.broadcast(rank, &mut [1]).unwrap_err().kind(), none);
+        assert_eq!(*comm.gather(rank, &[1]).unwrap_err().kind(), none);
+        let all = comm.broadcast_all_of(rank, vec![1]);
+        assert_eq!(*all.unwrap_err().kind(), none);
+    }
+    let (last, is_sent) = (size - 1, size > 1);
+    if is_sent && comm.rank() == 0 {
+        comm.send(&[1], last, 5).unwrap();
+    }
+    let tag = ErrorKind::NegativeTag { tag: -1 };
+    let mut byte = [0];
+    assert_eq!(*comm.receive(&mut byte, -1).unwrap_err().kind(), tag);
+    let there = comm.receive_if_there(&mut byte, -1);
+    assert_eq!(*there.unwrap_err().kind(), tag);
+    if is_sent && comm.rank() == last {
+        comm.receive(&mut byte, 5).unwrap();
+        assert_eq!(byte, [1]);
+    }
+}
+
+/// Words of shared memory are zero after `clear`, those after an odd number of slots too.
+fn shared_words(comm: &Comm<'_>) {
+    let mut layout = Layout::new();
+    let bits = layout.region::<Bits>(3);
+    let _ = layout.region::<Slot>(1);
+    if rma::Placement::of(comm).unwrap().n_nodes() > 1 {
+        return;
+    }
+    let window = SharedWindow::open(comm, 0, &layout).unwrap();
+    for index in 0..3 {
+        window.fetch_or(bits, index, u64::MAX);
+    }
+    comm.barrier().unwrap();
+    if comm.rank() == 0 {
+        window.clear();
+    }
+    comm.barrier().unwrap();
+    assert_eq!(window.read(bits), [0; 3]);
+    window.close().unwrap();
 }
 
 fn gathers(comm: &Comm<'_>) {

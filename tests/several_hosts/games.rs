@@ -163,7 +163,17 @@ fn both_versions(per_host: u32, within: Within) {
         "uniform:300us..1ms",
     );
     one_sided(&hosts, per_host, within, "two-tier", "uniform:300us..1ms");
+    two_tiers_of_several_words(&hosts, per_host, within);
     collective(&hosts, per_host, within);
+}
+
+/// Nodes also learn of what is claimed by looks and counters, of which there is no record.
+fn two_tiers_of_several_words(hosts: &Hosts, per_host: u32, within: Within) {
+    let args = "rma --claim-with two-tier --digits 130 --think uniform:100us..300us --games 3";
+    let folder = scratch();
+    let (_, run) = record(hosts, per_host, within, args, &folder.path().join("run"));
+    let order = run.order.as_ref().expect("claims have an order");
+    assert_eq!(order.known_violations(), Some(0), "{order:#?}");
 }
 
 /// Plays one-sided and checks all that must hold.

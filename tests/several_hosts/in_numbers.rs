@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::harness::{self, DEADLINE};
 use crate::hosts::Hosts;
 use crate::launchers::Within;
-use crate::{Test, assert_done, blackboard, numbers};
+use crate::{Test, assert_done, blackboard, numbers, openings};
 
 pub const TESTS: &[Test] = &[
     ("in_numbers::claims_in_numbers", || {
@@ -17,6 +17,9 @@ pub const TESTS: &[Test] = &[
     ("in_numbers::the_blackboard", || {
         let names = blackboard::BODIES.iter().map(|body| body.name);
         across_hosts(names);
+    }),
+    ("in_numbers::memory_is_not_shared", || {
+        across_hosts([openings::SEVERAL_NODES.name].into_iter());
     }),
 ];
 

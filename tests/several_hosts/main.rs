@@ -16,6 +16,9 @@ mod latency;
 mod launchers;
 #[path = "../multi_rank/numbers.rs"]
 mod numbers;
+#[path = "../multi_rank/openings.rs"]
+#[allow(dead_code, reason = "other bodies are for one host")]
+mod openings;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_tier;
@@ -47,6 +50,7 @@ fn main() {
                 two_tier::BODIES,
                 numbers::BODIES,
                 blackboard::BODIES,
+                &[openings::SEVERAL_NODES],
             ]
             .concat();
             return harness::run_body(&[(ThreadLevel::Funneled, &bodies)], &args[2..]);

@@ -165,7 +165,9 @@ fn when_its_time_is_nearly_over_it_goes_back_into_the_queue() {
         cluster.about(&job)
     );
     assert!(journal(&batch.out).len() < batch.n_runs);
-    // It would wait for two minutes.
+    // It would wait for two minutes. In the second in which its first start was ended Slurm (22.05.8) refuses to start
+    // it again: "Job credential revoked", and it has failed.
+    std::thread::sleep(Duration::from_secs(2));
     cluster.command(
         "scontrol",
         &["update", &format!("jobid={job}"), "StartTime=now"],

@@ -8,8 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod preload;
 mod turn;
 
+#[allow(unused_imports, reason = "each test program uses its own part")]
+pub use preload::{library_to_preload, mpicc};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use turn::{Turn, all_at_once};
 
@@ -32,6 +35,8 @@ pub struct Job {
     keeper: Option<u32>,
     /// Whether no other job may run beside it.
     alone: bool,
+    /// Whether it waits for no turn.
+    at_once: bool,
 }
 
 /// How a job ended.
@@ -81,12 +86,19 @@ impl Job {
             deadline: Duration::from_secs(60),
             keeper: None,
             alone: false,
+            at_once: false,
         }
     }
 
     /// Lets no other job run beside it: for what measures time.
     pub fn alone(mut self) -> Self {
         self.alone = true;
+        self
+    }
+
+    /// Waits for no turn: for a second job of a test whose first one has had its turn.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
         self
     }
 
@@ -179,8 +191,9 @@ impl Job {
     pub fn run(mut self) -> Ended {
         // Several hosts are one machine's, and one set of them.
         let _turn = match self.alone || self.keeper.is_some() {
-            true => Turn::alone(),
-            false => Turn::of(self.n_ranks),
+            _ if self.at_once => None,
+            true => Some(Turn::alone()),
+            false => Some(Turn::of(self.n_ranks)),
         };
         let start = Instant::now();
         let under = ranks_under();

@@ -47,6 +47,7 @@ impl Synthetic {
             guess: None,
             skip_known: false,
             spread: false,
+            resumed: None,
             command: vec!["onesided".into(), "play".into()],
             started: "2026-11-23T00:00:00Z".into(),
             ended: Some("2026-11-23T00:01:00Z".into()),
@@ -73,6 +74,7 @@ impl Synthetic {
                 record_ns: 50.0,
                 clock_ns: 20.0,
             },
+            unmapped: false,
         };
         let mut players: Vec<Player> = (0..ranks).map(|rank| Player::new(rank, seed)).collect();
         for game in 0..games {

@@ -212,7 +212,7 @@ impl Tale {
             .iter()
             .filter(|head| head.text.contains(&b'g'))
             .count();
-        let n_tails = tails.iter().filter(|tail| tail.has_last_word()).count();
+        let n_tails = tails.iter().filter(|tail| tail.is_rest()).count();
         (n_joined, n_heads + n_tails + self.n_mixed_up)
     }
 }

@@ -1,7 +1,7 @@
 //! Text to statements: whole ones, and the pieces of cut ones.
 
 use super::LogError;
-use super::statement::{Beginning, Statement, begin};
+use super::statement::{Beginning, Statement, begin, rests};
 
 /// The words that end a statement.
 const LAST_WORDS: [&str; 3] = ["points", "scores!", "guesses"];
@@ -110,6 +110,14 @@ impl<'a> Piece<'a> {
                 .any(|part| part == word.as_bytes())
         };
         LAST_WORDS.iter().any(has)
+    }
+
+    /// Whether it begins with what a statement ends with, as the rest of a cut one does: not just any text with
+    /// such words, such as the summary that follows a game.
+    pub fn is_rest(&self) -> bool {
+        // What is printed next begins with no blank, be it a line or another rank's block.
+        let is_rest = |text: &[u8]| rests(text).any(|len| text.get(len) != Some(&b' '));
+        (0..=self.n_unsure.min(self.text.len())).any(|n| is_rest(&self.text[n..]))
     }
 
     fn is_rest_of_last_word(&self) -> bool {

@@ -73,6 +73,17 @@ pub(super) fn begin(text: &[u8]) -> Result<Beginning, LogError> {
     Ok(Beginning::Head(longest))
 }
 
+/// How long the rests of statements are that a text begins with: ends of them, their last word included.
+pub(super) fn rests(text: &[u8]) -> impl Iterator<Item = usize> {
+    SHAPES.iter().flat_map(move |shape| {
+        let last_word = shape.rfind(' ').map_or(0, |blank| blank + 1);
+        (1..=last_word).filter_map(move |cut| match fit(&shape.as_bytes()[cut..], text) {
+            (len, Some(_)) => Some(len),
+            _ => None,
+        })
+    })
+}
+
 /// How many bytes of a text have a shape, and the numbers in it if it is whole (`None` for a number
 /// beyond 64 bits; 0 where the shape has fewer).
 fn fit(shape: &[u8], text: &[u8]) -> (usize, Option<[Option<u64>; 4]>) {

@@ -218,6 +218,29 @@ fn texts_that_are_no_log_of_one_game_are_refused() {
     assert_eq!(GameLog::read(&largest).unwrap().ranks[0].guesses, u64::MAX);
 }
 
+/// What `onesided play --verbose` prints after its game has words that statements end with.
+#[test]
+fn the_summary_after_a_game_is_no_piece_of_a_cut_line() {
+    let game = "rank 0 guessed 1 on guess 1; has 0 points\nrank0 guess1 scores!\nrank 0 got 1 points with 1 guesses\n";
+    let summary = "\n  rank  host  guesses  points  thinking  in allreduces  operations\n\
+                   \npoints 9, double scores 0, allreduces 9 = guesses + points on every rank\n";
+    let log = GameLog::read(&format!("{game}{summary}")).unwrap();
+    assert_eq!(log.notes, [""; 0]);
+    for rest in [
+        "points",
+        "1 points with 1 guesses",
+        "ess2 scores!",
+        "points rank",
+    ] {
+        let log = GameLog::read(&format!("{game}{rest}\n{summary}")).unwrap();
+        let expected = match rest {
+            "points rank" => vec![],
+            _ => vec!["1 piece of cut lines could not be read"],
+        };
+        assert_eq!(log.notes, expected, "{rest}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_tagged_log_is_read_whole_whatever_the_blocks(

@@ -1,10 +1,10 @@
 //! Which charts a batch's report has.
 
+use super::super::bounded::BoundedSpread;
 use super::super::choice::Version;
-use super::super::results::{CellResults, PRICE, Results};
+use super::super::results::{CellResults, Results, SLOWDOWN};
 use super::chart::{Chart, Point, Series};
 use super::tables::in_lockstep;
-use crate::analysis::GroupSpread;
 
 /// Families beyond which no chart is drawn: nobody would look at them, and the tables have them all.
 const MAX_FAMILIES: usize = 24;
@@ -12,12 +12,13 @@ const MAX_FAMILIES: usize = 24;
 /// Colours that the page has for lines without one of their own.
 const N_COLOURS: usize = 6;
 
-fn point(x: f64, spread: &GroupSpread) -> Point {
-    Point {
+/// `None` where the median is not known.
+fn point(x: f64, spread: &BoundedSpread) -> Option<Point> {
+    Some(Point {
         x,
-        y: spread.median,
-        interval: spread.low.zip(spread.high),
-    }
+        y: spread.median?,
+        interval: spread.interval(),
+    })
 }
 
 fn ranks(cell: &CellResults) -> f64 {
@@ -44,8 +45,8 @@ pub(super) fn charts(results: &Results) -> Vec<Chart> {
         .enumerate()
         .map(|(index, family)| efficiency_by_ranks(results, family, index))
         .collect();
-    charts.push(price_by_ranks(results));
-    charts.push(price_by_spread(results));
+    charts.push(slowdown_by_ranks(results));
+    charts.push(slowdown_by_spread(results));
     let has_points = |chart: &Chart| {
         let measured = chart.series.iter().filter(|series| !series.is_theory);
         measured.flat_map(|series| &series.points).next().is_some()
@@ -63,8 +64,7 @@ fn efficiency_by_ranks(results: &Results, family: &str, index: usize) -> Chart {
         .enumerate()
     {
         let own = cells().filter(|cell| cell.variant == variant);
-        let points =
-            own.filter_map(|cell| Some(point(ranks(cell), cell.metric("parallel_efficiency")?)));
+        let points = own.filter_map(|cell| point(ranks(cell), cell.metric("parallel_efficiency")?));
         let class = match variant {
             "one-sided" | "collective" => variant.into(),
             _ => format!("other-{}", index % N_COLOURS),
@@ -159,8 +159,8 @@ fn theory_between<'a>(cells: impl Iterator<Item = &'a CellResults>) -> Vec<Point
     points
 }
 
-/// The price of lockstep by ranks, a line a family.
-fn price_by_ranks(results: &Results) -> Chart {
+/// The synchronisation slowdown by ranks, a line a family.
+fn slowdown_by_ranks(results: &Results) -> Chart {
     let cells = || in_lockstep(results);
     let names = distinct(cells().map(|cell| (cell.family.as_str(), cell.variant.as_str())));
     // What all have in common need not be beside each line.
@@ -176,7 +176,7 @@ fn price_by_ranks(results: &Results) -> Chart {
     for (index, (family, variant)) in names.into_iter().take(MAX_FAMILIES).enumerate() {
         let own = || cells().filter(|cell| cell.family == family && cell.variant == variant);
         let class = format!("other-{}", index % N_COLOURS);
-        let measured = own().filter_map(|cell| Some(point(ranks(cell), cell.metric(PRICE)?)));
+        let measured = own().filter_map(|cell| point(ranks(cell), cell.metric(SLOWDOWN)?));
         let measured: Vec<Point> = measured.collect();
         if measured.is_empty() {
             continue;
@@ -200,19 +200,19 @@ fn price_by_ranks(results: &Results) -> Chart {
         });
     }
     Chart {
-        name: "price-by-ranks".into(),
-        title: "price of lockstep, by ranks".into(),
+        name: "slowdown-by-ranks".into(),
+        title: "synchronisation slowdown, by ranks".into(),
         x_label: "ranks".into(),
-        y_label: "times longer for the same thinking".into(),
+        y_label: "synchronisation slowdown".into(),
         x_is_log: true,
         y_is_percent: false,
         series,
     }
 }
 
-/// The price of lockstep by the spread of think times, a line a number of ranks. Of one game: families that
+/// The synchronisation slowdown by the spread of think times, a line a number of ranks. Of one game: families that
 /// differ in nothing but think times.
-fn price_by_spread(results: &Results) -> Chart {
+fn slowdown_by_spread(results: &Results) -> Chart {
     let mut series = Vec::new();
     let of_game = |cell: &CellResults| {
         let workload = &cell.parameters.workload;
@@ -240,13 +240,12 @@ fn price_by_spread(results: &Results) -> Chart {
         if variant != "collective" {
             name += &format!(", {variant}");
         }
-        let measured =
-            own().filter_map(|cell| Some(point(cell.theory?.spread, cell.metric(PRICE)?)));
+        let measured = own().filter_map(|cell| point(cell.theory?.spread, cell.metric(SLOWDOWN)?));
         let theory = own().filter_map(|cell| {
             let theory = cell.theory?;
             Some(Point {
                 x: theory.spread,
-                y: theory.price,
+                y: theory.synchronisation_slowdown,
                 interval: None,
             })
         });
@@ -265,10 +264,10 @@ fn price_by_spread(results: &Results) -> Chart {
         });
     }
     Chart {
-        name: "price-by-spread".into(),
-        title: "price of lockstep, by the spread of think times".into(),
+        name: "slowdown-by-spread".into(),
+        title: "synchronisation slowdown, by the spread of think times".into(),
         x_label: "standard deviation of think times / their mean".into(),
-        y_label: "times longer for the same thinking".into(),
+        y_label: "synchronisation slowdown".into(),
         x_is_log: false,
         y_is_percent: false,
         series,

@@ -50,7 +50,8 @@ pub fn html(results: &Results) -> String {
         page += &table(&rows);
     }
     page += "<h2>What theory says, and what it leaves out</h2>\n<p>In lockstep a round lasts as long as the \
-             longest think time of all P ranks: E[max] / mean is the price. For independent exponential think \
+             longest think time of all P ranks, so that over many rounds the synchronisation slowdown, \
+             1 / (load balance × serialisation efficiency), tends to E[max] / mean. For independent exponential think \
              times that is H<sub>P</sub> = 1 + 1/2 + … + 1/P, so that efficiency falls as 1 / H<sub>P</sub>; \
              for the uniform distribution on [a, b] it is (a + (b − a) P / (P + 1)) / ((a + b) / 2), at most \
              2; for equal think times 1. Where ranks add times of their own, E[max] is computed from their \
@@ -127,7 +128,11 @@ fn table(rows: &Rows) -> String {
         }
         text += "</tr>\n";
     }
-    text + "</tbody>\n</table></div>\n"
+    text += "</tbody>\n</table></div>\n";
+    for note in &rows.notes {
+        let _ = writeln!(text, "<p>{}</p>", escape(note));
+    }
+    text
 }
 
 /// What runs said that went wrong.

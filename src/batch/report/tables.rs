@@ -1,9 +1,10 @@
 //! The tables of a report: the same for the terminal and the page.
 
+use super::super::bounded::BoundedSpread;
 use super::super::choice::Version;
-use super::super::results::{CellResults, PRICE, Results};
-use crate::analysis::GroupSpread;
-use crate::report::{percent, seconds, significant};
+use super::super::pair::Pair;
+use super::super::results::{CellResults, Results, SLOWDOWN};
+use crate::report::{p_value, percent, seconds, significant, two_sided};
 
 /// A table: what it is of, its head, its rows. The first `n_left` columns are words.
 pub(super) struct Rows {
@@ -11,6 +12,8 @@ pub(super) struct Rows {
     pub(super) n_left: usize,
     pub(super) head: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    /// Sentences below it.
+    pub(super) notes: Vec<String>,
 }
 
 impl Rows {
@@ -20,17 +23,18 @@ impl Rows {
             n_left,
             head: head.iter().map(ToString::to_string).collect(),
             rows: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
 
-fn median(spread: Option<&GroupSpread>, show: impl Fn(f64) -> String) -> String {
-    spread.map_or("–".into(), |spread| show(spread.median))
+fn median(spread: Option<&BoundedSpread>, show: impl Fn(f64) -> String) -> String {
+    spread.map_or("–".into(), |spread| spread.shown(show))
 }
 
 /// The interval; of fewer than six runs there is none.
-fn interval(spread: Option<&GroupSpread>, show: impl Fn(f64) -> String) -> String {
-    match spread.and_then(|spread| spread.low.zip(spread.high)) {
+fn interval(spread: Option<&BoundedSpread>, show: impl Fn(f64) -> String) -> String {
+    match spread.and_then(BoundedSpread::interval) {
         Some((low, high)) => format!("{} to {}", show(low), show(high)),
         None => "–".into(),
     }
@@ -78,11 +82,12 @@ fn times(results: &Results) -> Rows {
         ],
     );
     for (index, cell) in results.cells.iter().enumerate() {
-        let bad = cell.failed + cell.timed_out;
-        let runs = match bad {
-            0 => cell.done.to_string(),
-            bad => format!("{} ({bad} failed)", cell.done),
-        };
+        let mut runs = cell.done.to_string();
+        for (n, what) in [(cell.failed, "failed"), (cell.timed_out, "not in time")] {
+            if n > 0 {
+                runs += &format!(" + {n} {what}");
+            }
+        }
         let (time, efficiency) = (cell.metric("wall_s"), cell.metric("parallel_efficiency"));
         table.rows.push(vec![
             family_once(results, index),
@@ -96,6 +101,17 @@ fn times(results: &Results) -> Rows {
             median(cell.metric("wait_share"), percent),
             median(cell.metric("guesses"), |guesses| format!("{guesses:.0}")),
         ]);
+    }
+    if results.timed_out > 0 {
+        table.notes.push(
+            "A run that did not end in time counts with at least the time that it had, in the column “time” and in \
+             ratios; all other numbers are of runs that were played to their end."
+                .into(),
+        );
+    }
+    if results.failed > 0 {
+        let note = "Runs that failed are in no number but their own.";
+        table.notes.push(note.into());
     }
     table
 }
@@ -138,8 +154,7 @@ fn games(results: &Results) -> Rows {
 
 fn ratios(results: &Results) -> Rows {
     let mut table = Rows::new(
-        "one-sided time / collective time, of runs with the same seed; ~ where the times do not differ \
-         significantly (rank test, p < 0.05)",
+        "one-sided time / collective time, of runs with the same seed",
         3,
         &["", "ranks", "version", "pairs", "ratio", "95 %", "p"],
     );
@@ -148,7 +163,14 @@ fn ratios(results: &Results) -> Rows {
         let (Some(cell), Some(ratio)) = (results.cell(&pair.one_sided), &pair.time_ratio) else {
             continue;
         };
-        let mark = if pair.significant { "" } else { "~ " };
+        let mark = match pair.testable && !pair.significant {
+            true => "~ ",
+            false => "",
+        };
+        let pairs = match ratio.timed_out {
+            0 => ratio.n.to_string(),
+            n => format!("{} ({n} not in time)", ratio.n),
+        };
         table.rows.push(vec![
             if cell.family == family {
                 String::new()
@@ -157,23 +179,51 @@ fn ratios(results: &Results) -> Rows {
             },
             cell.parameters.workload.ranks.to_string(),
             cell.variant.clone(),
-            ratio.n.to_string(),
-            format!("{mark}{}", significant(ratio.median)),
+            pairs,
+            format!("{mark}{}", ratio.shown(significant)),
             interval(Some(ratio), significant),
-            pair.p.map_or("–".into(), p_value),
+            pair.p_adjusted.map_or("–".into(), p_value),
         ]);
         family = &cell.family;
     }
+    table.notes = about_tests(&results.pairs);
     table
 }
 
-/// As many digits as say something.
-fn p_value(p: f64) -> String {
-    match p {
-        p if p < 0.0001 => "< 0.0001".into(),
-        p if p < 0.01 => format!("{p:.4}"),
-        p => format!("{p:.2}"),
+/// How the p-values came about, and what they cannot tell.
+fn about_tests(pairs: &[Pair]) -> Vec<String> {
+    let tested = || pairs.iter().filter(|pair| pair.p.is_some());
+    let n_others = tested().filter(|pair| !pair.declared).count();
+    let is_exact: Vec<bool> = tested().map(|pair| pair.exact).collect();
+    let test = "signed-rank test of the pairs (Wilcoxon)";
+    let mut note = format!("p: {}", two_sided(test, &is_exact, "comparisons"));
+    if n_others > 0 {
+        note += &format!(
+            "; that of the comparison in the first line stands for itself, the {n_others} others are adjusted \
+             for their number (Holm)"
+        );
     }
+    let mut notes = vec![note];
+    if tested().any(|pair| pair.testable && !pair.significant) {
+        notes.push("~: the difference is not significant (p ≥ 0.05)".into());
+    }
+    let untestable = || tested().filter(|pair| !pair.testable);
+    if let Some(n_pairs) = untestable().map(|pair| pair.n_different).max() {
+        // All one way has p = 2 / 2^n, and that times the number of others that are left must be below 0.05.
+        let is_left = |pair: &&Pair| !pair.declared && !pair.significant;
+        let n_tests = match untestable().all(|pair| pair.declared) {
+            true => 1,
+            false => tested().filter(is_left).count(),
+        };
+        let n_needed = 2 + (n_tests as f64 / 0.05).log2().floor() as usize;
+        notes.push(format!(
+            "too few runs to tell in {} of {} comparisons: no difference between {n_pairs} pairs can be \
+             significant, however large; it takes {n_needed} pairs at least (--repeat)",
+            untestable().count(),
+            tested().count()
+        ));
+    }
+    notes
 }
 
 /// The collective cells that theory has something to say of.
@@ -188,15 +238,15 @@ pub(super) fn in_lockstep(results: &Results) -> impl Iterator<Item = &CellResult
 
 fn lockstep(results: &Results) -> Rows {
     let mut table = Rows::new(
-        "price of lockstep: how many times longer the same thinking takes, beside theory; and efficiency, \
-         which is 1 / price where operations cost nothing",
+        "synchronisation slowdown, 1 / (load balance × serialisation efficiency), beside theory; and parallel \
+         efficiency, which is 1 / slowdown where operations cost nothing",
         3,
         &[
             "",
             "ranks",
             "version",
             "spread",
-            "price",
+            "slowdown",
             "95 %",
             "theory",
             "with scores",
@@ -220,10 +270,12 @@ fn lockstep(results: &Results) -> Rows {
             cell.parameters.workload.ranks.to_string(),
             cell.variant.clone(),
             format!("{:.2}", theory.spread),
-            median(cell.metric(PRICE), significant),
-            interval(cell.metric(PRICE), significant),
-            significant(theory.price),
-            with_scores.map_or("–".into(), |theory| significant(theory.price)),
+            median(cell.metric(SLOWDOWN), significant),
+            interval(cell.metric(SLOWDOWN), significant),
+            significant(theory.synchronisation_slowdown),
+            with_scores.map_or("–".into(), |theory| {
+                significant(theory.synchronisation_slowdown)
+            }),
             median(cell.metric("parallel_efficiency"), percent),
             percent(theory.efficiency),
             with_scores.map_or("–".into(), |theory| percent(theory.efficiency)),

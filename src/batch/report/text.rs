@@ -33,6 +33,9 @@ pub fn text(results: &Results) -> String {
             );
         }
         text += &table.render();
+        for note in &rows.notes {
+            let _ = writeln!(text, "\n{note}");
+        }
     }
     text
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{DONE, FREE, SlotBoard, mark_of, owner_of};
-use crate::claim::known::WORD_BITS;
+use crate::claim::known::{WORD_BITS, assert_item, assert_items, assert_rank};
 use crate::claim::saved::{self, Saving};
 use crate::claim::{Board, Claim, Restored};
 use crate::rma::{Comm, ErrorKind, Homes, PIPELINE_DEPTH, Rank, Result};
@@ -43,6 +43,7 @@ impl<H: Homes> SlotBoard<'_, H> {
     /// # Panics
     /// If there is no such item.
     pub fn complete(&mut self, item: usize) -> Result<()> {
+        assert_item(item, self.n_items());
         let (own, done) = (self.own_mark, self.own_mark | DONE);
         let found = (self.window).compare_and_swap(self.slots, item, own, done)?; // E1
         self.verdict(item, found)
@@ -57,6 +58,7 @@ impl<H: Homes> SlotBoard<'_, H> {
     /// # Panics
     /// If there is no such item.
     pub fn complete_many(&mut self, items: &[usize]) -> Result<()> {
+        assert_items(items, self.n_items());
         let mut verdict = Ok(());
         let swap = (self.own_mark, self.own_mark | DONE);
         for items in items.chunks(PIPELINE_DEPTH) {
@@ -90,6 +92,7 @@ impl<H: Homes> SlotBoard<'_, H> {
     /// # Panics
     /// If there is no such item.
     pub fn holder(&self, item: usize) -> Result<Holding> {
+        assert_item(item, self.n_items());
         let found = (self.window).compare_and_swap(self.slots, item, FREE, FREE)?; // H1
         Ok(Holding::of(found))
     }
@@ -101,8 +104,10 @@ impl<H: Homes> SlotBoard<'_, H> {
     /// What MPI returns.
     ///
     /// # Panics
-    /// If there is no such item.
+    /// If there is no such item, or no such rank.
     pub fn take_over(&mut self, item: usize, from: Rank) -> Result<Claim> {
+        assert_item(item, self.n_items());
+        assert_rank(from, self.n_ranks);
         let (mark, own) = (mark_of(from), self.own_mark);
         let found = self.window.compare_and_swap(self.slots, item, mark, own)?; // H2
         Ok(match found == mark {
@@ -178,9 +183,22 @@ impl<H: Homes> SlotBoard<'_, H> {
     /// not kept: ranks are others by then.
     ///
     /// # Errors
-    /// [`ErrorKind::CheckpointRefused`], on all ranks in the same words, or what MPI returns. The board is to be
-    /// closed then.
+    /// As [`WordBoard::restore`](crate::claim::WordBoard::restore).
     pub fn restore(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Restored> {
+        self.put_back(comm, path)?.map_err(saved::refused)
+    }
+
+    /// [`restore`](Self::restore), or `None` on all ranks where there is no file at `path`:
+    /// [`WordBoard::restore_if_there`](crate::claim::WordBoard::restore_if_there).
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub fn restore_if_there(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Option<Restored>> {
+        Ok(self.put_back(comm, path)?.ok())
+    }
+
+    /// Puts what the file has on the board, or returns why it is not there. Collective.
+    fn put_back(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Result<Restored, String>> {
         let (n_items, reading) = (self.n_items(), self.window.home());
         let mut items = Vec::with_capacity(PIPELINE_DEPTH);
         let restored = saved::restore(comm, reading, path, n_items, |first, words| {
@@ -191,8 +209,10 @@ impl<H: Homes> SlotBoard<'_, H> {
                 self.put_completed(&items, index, word)?;
             }
             Ok(())
-        })?; // R3
-        self.all_claimed |= restored.n_completed() == n_items;
+        }); // R3
+        let restored = restored.map_err(|failed| failed.or_poison(|| self.window.poison()))?;
+        let n_completed = restored.as_ref().map_or(0, Restored::n_completed);
+        self.all_claimed |= n_completed == n_items;
         Ok(restored)
     }
 

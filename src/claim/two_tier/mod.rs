@@ -7,12 +7,13 @@ mod model;
 mod numbers;
 mod protocol;
 
-use super::known::{assert_item, words_for};
+use super::known::{assert_item, assert_items, words_for};
 use super::word_board::{n_trial_words, try_setting_bits};
 use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{
-    Allocation, Bits, Comm, Counter, Error, Layout, OneHome, ProgressEngine, Rank, Region, Result,
-    SharedWindow, Window, assert_memory_at_hand, node_of,
+    Allocation, Bits, Comm, Counter, Error, Layout, OneHome, Progress, ProgressEngine, Rank,
+    Region, Result, SharedWindow, Window, agree, all_or_none, assert_agreed_memory, checked_size,
+    node_of,
 };
 use protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
 
@@ -134,21 +135,41 @@ impl<'mpi> TwoTierBoard<'mpi> {
         let (mut layout, words, n_full_words) = lay_out(n_items);
         let trial_words = layout.region(n_trial_words(comm, &OneHome(home)));
         let (node_layout, node_words, node_counter) = lay_out(n_items);
+        let home_bytes = layout.bytes_on(comm.rank() == home);
+        let bytes = |leads_node| home_bytes.saturating_add(node_layout.bytes_on(leads_node));
+        let opening = options.opening("TwoTierBoard", home, n_items);
+        let bound = agree(comm, &opening, bytes(true))?; // before it is known who leads a node
+        checked_size(&layout, comm, home)?;
         let node = node_of(comm)?;
         let leads_node = node.rank() == 0;
-        let home_bytes = layout.bytes_on(comm.rank() == home);
-        let bytes = home_bytes.saturating_add(node_layout.bytes_on(leads_node));
-        assert_memory_at_hand(comm, Allocation::Window, bytes, 0)?; // no rank remembers by itself
-        let window = Window::open_with_hints(comm, home, &layout, options.hints)?;
-        try_setting_bits(comm, &window, trial_words)?;
-        let node_window = SharedWindow::open(&node, 0, &node_layout)?;
-        node.free()?;
-        let engine = match n_items {
-            0 => ProgressEngine::none(),
-            _ => {
-                let mut read = || window.fetch_or(words, 0, 0).map(drop);
-                options.start_engine(comm, &window.homes(), &mut read)?
+        let bytes = (bytes(leads_node), 0); // no rank remembers by itself
+        let windows = assert_agreed_memory(comm, Allocation::Window, bytes, bound).and_then(|()| {
+            let window = Window::allocate(comm, OneHome(home), &layout, options.hints)?;
+            let node_window = SharedWindow::allocate(&node, 0, &node_layout);
+            match all_or_none(comm, node_window) {
+                Ok(node_window) => Ok((window, node_window)),
+                Err(error) => window.close().and(Err(error)),
             }
+        });
+        node.free()?;
+        let (window, node_window) = windows?;
+        let progress = match n_items {
+            0 => Progress::None, // nothing to operate on
+            _ => options.progress,
+        };
+        let started = Options {
+            progress,
+            ..*options
+        }
+        .start_engine(
+            comm,
+            window,
+            |window| try_setting_bits(comm, window, trial_words),
+            |window| window.fetch_or(words, 0, 0).map(drop),
+        );
+        let (window, engine) = match started {
+            Ok(started) => started,
+            Err(error) => return node_window.close().and(Err(error)),
         };
         Ok(TwoTierBoard {
             home: HomeWords {
@@ -219,6 +240,7 @@ impl Board for TwoTierBoard<'_> {
     #[inline]
     fn claim(&mut self, item: usize) -> Result<Claim> {
         assert_item(item, self.shape.n_items());
+        self.home.window.assert_usable()?; // before the node takes the item
         let won;
         (won, self.shown) = match Attempt::claim(&self.shape, item, &self.node) {
             None => (false, 0),
@@ -234,9 +256,7 @@ impl Board for TwoTierBoard<'_> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
-        for &item in items {
-            assert_item(item, self.shape.n_items());
-        }
+        assert_items(items, self.shape.n_items());
         in_pipelines(items, claims, |items, claims| {
             self.claim_pipelined(items, claims)
         })
@@ -245,6 +265,7 @@ impl Board for TwoTierBoard<'_> {
     /// Reads the next word on the home rank of which this node lacks bits, and tells the node. No
     /// operation where there is none.
     fn look(&mut self) -> Result<()> {
+        self.home.window.assert_usable()?;
         self.looked = 0;
         if self.all_known_claimed() {
             return Ok(());
@@ -268,7 +289,8 @@ impl Board for TwoTierBoard<'_> {
     }
 
     #[inline]
-    fn evidence(&self, _item: usize) -> u64 {
+    fn evidence(&self, item: usize) -> u64 {
+        assert_item(item, self.shape.n_items());
         self.shown
     }
 
@@ -303,8 +325,12 @@ impl Board for TwoTierBoard<'_> {
     }
 
     fn close(self) -> Result<()> {
-        drop(self.engine); // before its window: its thread calls MPI
-        self.home.window.close()?;
-        self.node.window.close()
+        let stopped = self.engine.stop(); // before its window: its thread calls MPI
+        let closed = self.home.window.close();
+        self.node.window.close().and(closed).and(stopped)
+    }
+
+    fn close_boxed(self: Box<Self>) -> Result<()> {
+        self.close()
     }
 }

@@ -43,6 +43,7 @@ impl TwoTierBoard<'_> {
     /// [`claim_many`](crate::claim::Board::claim_many) of so many that one pipeline holds them. An operation
     /// for several items is as several operations, one directly after the other.
     pub(super) fn claim_pipelined(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
+        self.home.window.assert_usable()?; // before the node takes items
         let mut asking = Asking::none();
         for (place, (&item, claim)) in items.iter().zip(claims.iter_mut()).enumerate() {
             *claim = Claim::Lost { owner: None };

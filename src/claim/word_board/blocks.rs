@@ -1,5 +1,7 @@
 //! Blocks: many items that one bit claims, on boards that are claimed in chunks for the most part.
 
+use std::ops::Range;
+
 use crate::claim::known::words_for;
 
 /// Items of a block.
@@ -80,8 +82,10 @@ impl Blocks {
         self.touched[block / 64] |= 1 << (block % 64);
     }
 
-    pub(super) fn whole(&mut self, block: usize) {
-        self.whole[block / 64] |= 1 << (block % 64);
+    /// Of blocks that share a word of marks, and so a word here too.
+    pub(super) fn whole(&mut self, blocks: Range<usize>) {
+        let bits = u64::MAX >> (u64::BITS as usize - blocks.len());
+        self.whole[blocks.start / 64] |= bits << (blocks.start % 64);
     }
 
     pub(super) fn forget(&mut self) {

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::blocks::{BLOCK_WORDS, Marks};
 use super::open::{N_DONE_WORDS, N_FULL_WORDS};
-use super::{Memory, WordBoard};
+use super::{IS_THERE, Memory, WordBoard};
 use crate::claim::Restored;
-use crate::claim::known::{WORD_BITS, assert_item, items_in, place};
+use crate::claim::known::{WORD_BITS, assert_item, assert_items, items_in, place};
 use crate::claim::saved::{self, Saving};
 use crate::rma::{Comm, ErrorKind, OrOperation, PIPELINE_DEPTH, RUN_WORDS, Result, RunBuffer};
 
@@ -77,7 +77,7 @@ impl<M: Memory> WordBoard<'_, M> {
         assert_item(item, self.n_items);
         self.assert_completions();
         let (index, bit) = place(item);
-        let before = self.memory.fetch_or(self.regions.done, index, bit)?; // D1
+        let before = (self.memory).fetch_or(self.regions.done, index, bit, IS_THERE)?; // D1
         let mut seen = Seen::default();
         seen.word(index, before, bit, self.n_items); // D2
         self.count_completed(seen)
@@ -93,7 +93,7 @@ impl<M: Memory> WordBoard<'_, M> {
     /// # Panics
     /// As [`complete`](Self::complete).
     pub fn complete_many(&mut self, items: &[usize]) -> Result<()> {
-        (items.iter()).for_each(|&item| assert_item(item, self.n_items));
+        assert_items(items, self.n_items);
         self.assert_completions();
         let mut seen = Seen::default();
         let mut operations = [OrOperation::default(); PIPELINE_DEPTH];
@@ -131,11 +131,12 @@ impl<M: Memory> WordBoard<'_, M> {
     /// # Panics
     /// As [`complete`](Self::complete).
     pub fn complete_range(&mut self, items: Range<usize>) -> Result<()> {
+        let n_items = self.n_items;
+        let completions = self.assert_completions();
         if items.is_empty() {
             return Ok(());
         }
-        assert_item(items.end - 1, self.n_items);
-        let completions = self.assert_completions();
+        assert_item(items.end - 1, n_items);
         let mut buffer = completions.buffer.take().unwrap_or_default();
         let mut seen = Seen::default();
         let mut rest = items;
@@ -206,7 +207,8 @@ impl<M: Memory> WordBoard<'_, M> {
         assert_item(item, self.n_items);
         self.assert_completions();
         let (index, bit) = place(item);
-        Ok(self.memory.fetch_or(self.regions.done, index, 0)? & bit != 0)
+        let word = (self.memory).fetch_or(self.regions.done, index, 0, IS_THERE)?;
+        Ok(word & bit != 0)
     }
 
     /// How many items are completed, at least: read while others complete more, as
@@ -256,8 +258,9 @@ impl<M: Memory> WordBoard<'_, M> {
     /// [restored](Self::restore).
     ///
     /// # Errors
-    /// [`ErrorKind::CheckpointNotWritten`], with the file as it was and the board as usable as before; what
-    /// `extra` or MPI returns.
+    /// [`ErrorKind::CheckpointNotWritten`], with the file as it was and the board as usable as before; also where what
+    /// `extra` gives would not be [read](Restored::extra) as it is, bit for bit: `NaN` and infinity, or `Some(None)`,
+    /// which JSON has not. What `extra` or MPI returns.
     ///
     /// # Panics
     /// If the board was opened without [`completions`](crate::claim::Options::completions).
@@ -278,12 +281,32 @@ impl<M: Memory> WordBoard<'_, M> {
     /// others free. Collective, and before the first claim; the rank that holds word 0 reads the file.
     ///
     /// # Errors
-    /// [`ErrorKind::CheckpointRefused`], on all ranks in the same words, or what MPI returns. The board is to be
-    /// closed then.
+    /// [`ErrorKind::CheckpointRefused`], on all ranks in the same words, or what MPI returns. Where nothing of the file
+    /// was put on the board before that, as of one that is not there or is damaged, the board is free as it was; else
+    /// it is poisoned.
     ///
     /// # Panics
     /// If the board was opened without [`completions`](crate::claim::Options::completions).
     pub fn restore(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Restored> {
+        self.put_back(comm, path)?.map_err(saved::refused)
+    }
+
+    /// [`restore`](Self::restore), or `None` on all ranks where there is no file at `path`: for a job that goes on from
+    /// its checkpoint if it has one. The rank that reads the file decides. Were each rank to look for itself, a file
+    /// that comes meanwhile, or that some hosts show later than others, would be there for some of them, which
+    /// would wait for the others for ever.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    ///
+    /// # Panics
+    /// As [`restore`](Self::restore).
+    pub fn restore_if_there(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Option<Restored>> {
+        Ok(self.put_back(comm, path)?.ok())
+    }
+
+    /// Puts what the file has on the board, or returns why it is not there. Collective.
+    fn put_back(&mut self, comm: &Comm<'_>, path: &Path) -> Result<Result<Restored, String>> {
         self.assert_completions();
         let (n_items, reading) = (self.n_items, self.memory.rank_of(0));
         let mut n_full = 0;
@@ -299,8 +322,9 @@ impl<M: Memory> WordBoard<'_, M> {
                 }
             }
             Ok(())
-        })?; // R3
-        if restored.n_completed() == n_items {
+        }); // R3
+        let restored = restored.map_err(|failed| failed.or_poison(|| self.memory.poison()))?;
+        if (restored.as_ref()).is_ok_and(|restored| restored.n_completed() == n_items) {
             self.all_claimed = true;
             self.assert_completions().all = true;
         }

@@ -13,11 +13,18 @@ pub trait Memory: sealed::Sealed {
     /// atomic of the processor waits for that look, and costs no more than the look itself.
     const LOOKS_FIRST: bool;
 
-    /// Sets `bits` in word `index`, which there is, and returns the word as it was before.
+    /// Sets `bits` in word `index`, which there is, and returns the word as it was before. That it is there is
+    /// for boards to make sure, before this.
     ///
     /// # Errors
     /// What MPI returns.
-    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64>;
+    fn fetch_or(
+        &self,
+        words: Region<Bits>,
+        index: usize,
+        bits: u64,
+        is_there: sealed::IsThere,
+    ) -> Result<u64>;
 
     /// Does several of it at once: [`Window::fetch_or_pipelined`].
     ///
@@ -86,6 +93,9 @@ pub trait Memory: sealed::Sealed {
     /// The rank that holds word `index`.
     fn rank_of(&self, index: usize) -> Rank;
 
+    /// Makes every operation from now on an error, on this rank.
+    fn poison(&self);
+
     /// Frees it. Collective.
     ///
     /// # Errors
@@ -96,16 +106,29 @@ pub trait Memory: sealed::Sealed {
 mod sealed {
     use super::{SharedWindow, Window};
 
+    /// Said by a board that has made sure that there is the word it asks for; nobody else can.
+    #[derive(Debug, Clone, Copy)]
+    pub struct IsThere(pub(in crate::claim) ());
+
     pub trait Sealed {}
     impl<H> Sealed for Window<'_, H> {}
     impl Sealed for SharedWindow<'_> {}
 }
 
+/// See [`Memory::fetch_or`].
+pub(in crate::claim) const IS_THERE: sealed::IsThere = sealed::IsThere(());
+
 impl<H: Homes> Memory for Window<'_, H> {
     const LOOKS_FIRST: bool = true;
 
     #[inline(always)]
-    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
+    fn fetch_or(
+        &self,
+        words: Region<Bits>,
+        index: usize,
+        bits: u64,
+        _is_there: sealed::IsThere,
+    ) -> Result<u64> {
         self.fetch_or_of(words, index, bits)
     }
 
@@ -166,6 +189,10 @@ impl<H: Homes> Memory for Window<'_, H> {
         self.homes().place(index).0
     }
 
+    fn poison(&self) {
+        self.poison();
+    }
+
     fn close(self) -> Result<()> {
         self.close()
     }
@@ -175,8 +202,14 @@ impl Memory for SharedWindow<'_> {
     const LOOKS_FIRST: bool = false;
 
     #[inline(always)]
-    fn fetch_or(&self, words: Region<Bits>, index: usize, bits: u64) -> Result<u64> {
-        Ok(self.fetch_or(words, index, bits))
+    fn fetch_or(
+        &self,
+        words: Region<Bits>,
+        index: usize,
+        bits: u64,
+        _is_there: sealed::IsThere,
+    ) -> Result<u64> {
+        self.fetch_or_of(words, index, bits)
     }
 
     fn fetch_or_pipelined(
@@ -184,6 +217,12 @@ impl Memory for SharedWindow<'_> {
         words: Region<Bits>,
         operations: &mut [OrOperation],
     ) -> Result<()> {
+        self.assert_usable()?;
+        let mut indices = operations.iter().map(|operation| operation.index);
+        assert!(
+            indices.all(|index| index < words.n_words()),
+            "a word beyond the region"
+        );
         for operation in operations {
             operation.bits = self.fetch_or(words, operation.index, operation.bits);
         }
@@ -197,6 +236,7 @@ impl Memory for SharedWindow<'_> {
         ends: (u64, u64),
         buffer: &'buffer mut RunBuffer,
     ) -> Result<(&'buffer mut [u64], u64)> {
+        self.assert_usable()?;
         let n_operations = run.len() as u64;
         Ok((self.or_run(words, run, ends, buffer), n_operations))
     }
@@ -207,6 +247,7 @@ impl Memory for SharedWindow<'_> {
         run: Range<usize>,
         buffer: &'buffer mut RunBuffer,
     ) -> Result<&'buffer mut [u64]> {
+        self.assert_usable()?;
         let results = buffer.words(run.len());
         (results.iter_mut().zip(run)).for_each(|(result, index)| *result = self.load(words, index));
         Ok(results)
@@ -214,10 +255,12 @@ impl Memory for SharedWindow<'_> {
 
     #[inline]
     fn fetch_add(&self, counters: Region<Counter>, index: usize, addend: u64) -> Result<u64> {
+        self.assert_usable()?;
         Ok(self.fetch_add(counters, index, addend))
     }
 
     fn counters_now(&self, counters: Region<Counter>) -> Result<Vec<u64>> {
+        self.assert_usable()?;
         let all = 0..counters.n_words();
         Ok(all
             .map(|index| self.fetch_add(counters, index, 0))
@@ -225,10 +268,12 @@ impl Memory for SharedWindow<'_> {
     }
 
     fn read(&self, words: Region<Bits>) -> Result<Vec<u64>> {
+        self.assert_usable()?;
         Ok(self.read(words))
     }
 
     fn for_each_word(&self, words: Region<Bits>, mut look: impl FnMut(usize, u64)) -> Result<()> {
+        self.assert_usable()?;
         (0..words.n_words()).for_each(|index| look(index, self.load(words, index)));
         Ok(())
     }
@@ -238,12 +283,17 @@ impl Memory for SharedWindow<'_> {
     }
 
     fn clear(&self) -> Result<()> {
+        self.assert_usable()?;
         self.clear();
         Ok(())
     }
 
     fn rank_of(&self, _index: usize) -> Rank {
         self.home()
+    }
+
+    fn poison(&self) {
+        self.poison();
     }
 
     fn close(self) -> Result<()> {

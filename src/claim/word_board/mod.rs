@@ -6,10 +6,13 @@ mod memory;
 mod numbers;
 mod open;
 
+use memory::IS_THERE;
 pub use memory::Memory;
 pub(in crate::claim) use open::{n_trial_words, try_setting_bits};
 
-use super::known::{Known, assert_item, items_in, place, words_for};
+use std::ops::Range;
+
+use super::known::{Known, assert_item, assert_items, items_in, place, words_for};
 use super::schedule::Schedule;
 use super::{Account, Board, Claim, Options, in_pipelines};
 use crate::rma::{Comm, Dealt, ProgressEngine, Result, SharedWindow, Window};
@@ -51,8 +54,6 @@ pub struct WordBoard<'mpi, M> {
     schedule: Schedule,
     /// Made by the first claim of a chunk.
     handed: Option<Box<Handed>>,
-    /// What `claim_word` lends.
-    won_in_word: u64,
     /// Where items are completed after they were claimed.
     completions: Option<Box<Completions>>,
 }
@@ -74,7 +75,6 @@ impl<M: Memory> WordBoard<'_, M> {
             n_operations: 0,
             schedule: options.schedule,
             handed: None,
-            won_in_word: 0,
             completions: options.completions.then(Box::default),
         }
     }
@@ -136,7 +136,7 @@ impl<M: Memory> WordBoard<'_, M> {
             return Ok(None);
         }
         self.n_operations += 1;
-        let before = self.memory.fetch_or(self.regions.words, index, bits)?; // F1
+        let before = (self.memory).fetch_or(self.regions.words, index, bits, IS_THERE)?; // F1
         Ok(Some(before))
     }
 
@@ -156,7 +156,8 @@ impl<M: Memory> WordBoard<'_, M> {
         }
         let marks = Marks::of(block);
         self.n_operations += 1;
-        let marked = (self.memory).fetch_or(self.regions.marks, marks.index, marks.touched)?; // B1
+        let regions = self.regions;
+        let marked = (self.memory).fetch_or(regions.marks, marks.index, marks.touched, IS_THERE)?; // B1
         let is_told_by_words = self.learn_marks(block, marked);
         if !is_told_by_words {
             self.words_are_full(0)?; // F4
@@ -173,12 +174,17 @@ impl<M: Memory> WordBoard<'_, M> {
             blocks.touched(block);
             return true;
         }
-        blocks.whole(block);
-        let first_word = block * BLOCK_WORDS;
-        for index in first_word..self.n_words().min(first_word + BLOCK_WORDS) {
-            self.known.learn(index, items_in(index, self.n_items));
-        }
+        self.learn_whole(block..block + 1);
         false
+    }
+
+    /// All of `blocks` is claimed, which share a word of marks.
+    fn learn_whole(&mut self, blocks: Range<usize>) {
+        if let Some(known) = &mut self.blocks {
+            known.whole(blocks.clone());
+        }
+        let end = self.n_words().min(blocks.end * BLOCK_WORDS);
+        self.known.learn_full(blocks.start * BLOCK_WORDS..end);
     }
 
     fn is_whole(&self, index: usize) -> bool {
@@ -222,7 +228,7 @@ impl<M: Memory> Board for WordBoard<'_, M> {
         let (index, bit) = place(item);
         let before = if self.has_one_word() {
             self.n_operations += 1;
-            self.memory.fetch_or(self.regions.words, index, bit)? // F1
+            (self.memory).fetch_or(self.regions.words, index, bit, IS_THERE)? // F1
         } else if let Some(before) = self.ask(index, bit)? {
             before
         } else {
@@ -240,9 +246,7 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     }
 
     fn claim_many(&mut self, items: &[usize], claims: &mut [Claim]) -> Result<()> {
-        items
-            .iter()
-            .for_each(|&item| assert_item(item, self.n_items));
+        assert_items(items, self.n_items);
         in_pipelines(items, claims, |items, claims| {
             self.claim_pipelined(items, claims)
         })
@@ -256,19 +260,19 @@ impl<M: Memory> Board for WordBoard<'_, M> {
             return self.count_full_words(0);
         }
         self.n_operations += 1;
-        let word = self.memory.fetch_or(self.regions.words, 0, 0)?;
+        let word = (self.memory).fetch_or(self.regions.words, 0, 0, IS_THERE)?;
         self.all_claimed |= self.known.learn(0, word);
         Ok(())
     }
 
     #[inline]
     fn is_known_claimed(&self, item: usize) -> bool {
-        self.known.contains(item) || self.is_handed_out(item) || self.is_whole(place(item).0)
+        self.known.contains(item) || self.is_whole(place(item).0)
     }
 
     #[inline]
     fn all_known_claimed(&self) -> bool {
-        self.all_claimed || self.known.all() || self.all_handed_out()
+        self.all_claimed || self.known.all()
     }
 
     /// What is known of the item's word: each claim of one rank sees at least what those before it saw,
@@ -317,7 +321,11 @@ impl<M: Memory> Board for WordBoard<'_, M> {
     }
 
     fn close(self) -> Result<()> {
-        drop(self.engine); // before its window: its thread calls MPI
-        self.memory.close()
+        let stopped = self.engine.stop(); // before its window: its thread calls MPI
+        self.memory.close().and(stopped)
+    }
+
+    fn close_boxed(self: Box<Self>) -> Result<()> {
+        self.close()
     }
 }

@@ -2,27 +2,23 @@
 
 use std::ops::Range;
 
-use super::blocks::{BLOCK_ITEMS, MARKS_A_WORD, Marks};
+use super::blocks::{BLOCK_ITEMS, BLOCK_WORDS, MARKS_A_WORD, Marks};
 use super::open::N_CHUNKS;
-use super::{Memory, WordBoard};
+use super::{IS_THERE, Memory, WordBoard};
 use crate::claim::known::{WORD_BITS, items_in, place};
 use crate::claim::schedule::{Chunks, Schedule};
+use crate::claim::won::WonWords;
 use crate::claim::{Claim, Won};
 use crate::rma::{OrOperation, PIPELINE_DEPTH, RUN_WORDS, Result, RunBuffer};
 
-/// What this rank knows of the chunks that are handed out.
+/// The chunk of which this rank has claimed a part.
 #[derive(Debug)]
 pub(super) struct Handed {
     chunks: Chunks,
-    /// Of this rank's chunk, what it has not claimed yet, but for the group.
+    /// What of it is not claimed yet. It is free for all, and this rank's to go on with.
     rest: Range<usize>,
-    /// Blocks of the chunk that are marked as handed out whole (B2), and are to be returned yet.
-    group: Range<usize>,
-    /// Which of the blocks that share the group's word of marks had been touched before.
-    touched: u32,
-    /// All items before were handed out.
-    n_handed_out: usize,
     buffer: RunBuffer,
+    won: WonWords,
 }
 
 impl Handed {
@@ -30,10 +26,8 @@ impl Handed {
         Handed {
             chunks: schedule.chunks(n_items, n_ranks),
             rest: 0..0,
-            group: 0..0,
-            touched: 0,
-            n_handed_out: 0,
             buffer: RunBuffer::default(),
+            won: WonWords::default(),
         }
     }
 }
@@ -46,19 +40,29 @@ impl<M: Memory> WordBoard<'_, M> {
     ///
     /// # Panics
     /// If the board has no such word.
-    pub fn claim_word(&mut self, index: usize) -> Result<Won<'_>> {
+    pub fn claim_word(&mut self, index: usize) -> Result<Won> {
+        #[cold]
+        #[inline(never)]
+        fn no_such_word(index: usize, n_words: usize) -> ! {
+            panic!("word {index} of a board of {n_words} words")
+        }
+        if index >= self.n_words() {
+            no_such_word(index, self.n_words());
+        }
         let items = items_in(index, self.n_items);
         let before = if self.has_one_word() {
             self.n_operations += 1;
-            self.memory.fetch_or(self.regions.words, index, items)? // F1
+            (self.memory).fetch_or(self.regions.words, index, items, IS_THERE)? // F1
+        } else if let Some(before) = self.ask(index, items)? {
+            before
         } else {
-            self.ask(index, items)?.unwrap_or(items)
+            return Ok(Won::word(index, 0));
         };
-        self.won_in_word = items & !before; // F2
-        if !self.is_whole(index) && self.known.learn(index, items) && before != items {
-            self.words_are_full(1)?; // F3
+        let won = items & !before; // F2
+        if self.known.learn(index, items) {
+            self.words_are_full(u64::from(before != items))?; // F3
         }
-        Ok(Won::bits(index, std::slice::from_ref(&self.won_in_word)))
+        Ok(Won::word(index, won))
     }
 
     /// Claims the next items that nobody was given: self-scheduling, with no master. `None` once all
@@ -66,74 +70,107 @@ impl<M: Memory> WordBoard<'_, M> {
     ///
     /// One operation draws a chunk of the board's [`Schedule`]. What one call returns takes one more, and at
     /// most two beside: up to [`RUN_WORDS`] words of it; or, on a board [in blocks](crate::claim::Options), up to
-    /// 32 blocks of 4096 items of which none was claimed before, and whose words are not even looked at. Items that
-    /// were claimed one by one before are not won. What is handed out and not claimed yet counts as known to
-    /// be claimed.
+    /// 32 blocks of 4096 items of which none was claimed before, and whose words are not even looked at. Each of those
+    /// blocks that has items which were claimed one by one takes one operation more, and those items are not won.
+    ///
+    /// The rest of a chunk is for this rank to go on with, by further calls: nobody else is handed it. Until it is
+    /// claimed it is free, so a rank that goes on in another way, as by [`claim`](crate::claim::Board::claim) of items
+    /// that it does not know to be claimed, leaves it to whoever claims its items.
     ///
     /// # Errors
     /// What MPI returns.
-    pub fn claim_next(&mut self) -> Result<Option<Won<'_>>> {
+    pub fn claim_next(&mut self) -> Result<Option<Won>> {
         let (schedule, n_items, n_ranks) = (self.schedule, self.n_items, self.n_ranks);
         let handed = self
             .handed
             .get_or_insert_with(|| Box::new(Handed::new(schedule, n_items, n_ranks)));
-        if handed.rest.is_empty() && handed.group.is_empty() {
+        if handed.rest.is_empty() {
             self.n_operations += 1;
             let step = (self.memory).fetch_add(self.regions.counters, N_CHUNKS, 1)?; // N1
             let Some(chunk) = handed.chunks.at(step) else {
-                handed.n_handed_out = n_items;
                 return Ok(None);
             };
-            handed.n_handed_out = handed.n_handed_out.max(chunk.end);
             handed.rest = chunk;
         }
-        if handed.group.is_empty() && self.blocks.is_some() {
-            let group = whole_blocks(&handed.rest, n_items);
-            if !group.is_empty() {
-                let bits = u64::MAX >> (u64::BITS as usize - group.len());
-                let bits = bits << (group.start % MARKS_A_WORD);
-                self.n_operations += 1;
-                let index = group.start / MARKS_A_WORD;
-                let marks = bits << MARKS_A_WORD;
-                let before = self.memory.fetch_or(self.regions.marks, index, marks)?; // B2
-                handed.touched = before as u32;
-                handed.rest.start = (group.end * BLOCK_ITEMS).min(handed.rest.end);
-                handed.group = group;
-            }
-        }
-        if handed.group.is_empty() {
-            let first = handed.rest.start;
-            let block = first / BLOCK_ITEMS;
-            let limit = match self.blocks {
-                Some(_) => (block + 1) * BLOCK_ITEMS,
-                None => (first / WORD_BITS + RUN_WORDS) * WORD_BITS,
-            };
+        let first = handed.rest.start;
+        if self.blocks.is_none() {
+            let limit = (first / WORD_BITS + RUN_WORDS) * WORD_BITS;
             let end = handed.rest.end.min(limit);
             handed.rest.start = end;
-            if self.blocks.is_some() {
-                let told = self.is_told_by_words(block)?;
-                debug_assert!(told, "no block is handed out as a whole and in part");
-            }
             return self.claim_run(first..end).map(Some);
         }
-        let is_touched = |block: usize| handed.touched >> (block % MARKS_A_WORD) & 1 == 1;
-        let first = handed.group.start;
-        if is_touched(first) {
-            handed.group.start += 1;
-            let end = n_items.min((first + 1) * BLOCK_ITEMS);
-            return self.claim_run(first * BLOCK_ITEMS..end).map(Some);
+        let group = whole_blocks(&handed.rest, n_items);
+        if !group.is_empty() {
+            handed.rest.start = (group.end * BLOCK_ITEMS).min(handed.rest.end);
+            return self.claim_blocks(group).map(Some);
         }
-        let next_touched = handed.group.clone().find(|&block| is_touched(block));
-        let end = next_touched.unwrap_or(handed.group.end);
-        handed.group.start = end;
-        let items = first * BLOCK_ITEMS..n_items.min(end * BLOCK_ITEMS);
-        self.words_are_full(items.len().div_ceil(WORD_BITS) as u64)?; // F3
-        Ok(Some(Won::all(items)))
+        let block = first / BLOCK_ITEMS;
+        let end = handed.rest.end.min((block + 1) * BLOCK_ITEMS);
+        handed.rest.start = end;
+        if !self.is_told_by_words(block)? {
+            debug_assert!(false, "no block is handed out as a whole and in part");
+            return Ok(Some(Won::all(first..first)));
+        }
+        self.claim_run(first..end).map(Some)
+    }
+
+    /// B2 of neighbouring blocks that share a word of marks, then N2 of those that had been touched.
+    fn claim_blocks(&mut self, group: Range<usize>) -> Result<Won> {
+        let bits = u64::MAX >> (u64::BITS as usize - group.len());
+        let whole = bits << (group.start % MARKS_A_WORD) << MARKS_A_WORD;
+        let index = group.start / MARKS_A_WORD;
+        self.n_operations += 1;
+        let touched = (self.memory).fetch_or(self.regions.marks, index, whole, IS_THERE)?; // B2
+        let is_touched = |block: &usize| touched >> (block % MARKS_A_WORD) & 1 == 1;
+        let n_board_words = self.n_words();
+        let words_of = |blocks: Range<usize>| {
+            blocks.start * BLOCK_WORDS..n_board_words.min(blocks.end * BLOCK_WORDS)
+        };
+        let all_words = words_of(group.clone());
+        if !group.clone().any(|block| is_touched(&block)) {
+            self.learn_whole(group.clone());
+            self.words_are_full(all_words.len() as u64)?; // F3
+            let end = self.n_items.min(group.end * BLOCK_ITEMS);
+            return Ok(Won::all(group.start * BLOCK_ITEMS..end));
+        }
+        let Some(handed) = &mut self.handed else {
+            unreachable!("made by `claim_next`")
+        };
+        let mut room = handed.won.room(all_words.len());
+        let (mut n_full, mut n_filled) = (0, 0);
+        for block in group {
+            let words = words_of(block..block + 1);
+            let won;
+            (won, room) = room.split_at_mut(words.len());
+            let last = items_in(words.end - 1, self.n_items);
+            let (mut of_block, mut filled) = (words.len() as u64, words.len() as u64);
+            if is_touched(&block) {
+                let (ends, first) = ((u64::MAX, last), words.start);
+                let (run, n_operations) =
+                    (self.memory).or_run(self.regions.words, words, ends, &mut handed.buffer)?; // N2
+                self.n_operations += n_operations;
+                self.known.learn_run(first, run, ends);
+                (of_block, filled) = won_of_run(run, won, first, ends, self.n_items);
+            } else {
+                won.fill(u64::MAX);
+                won[words.len() - 1] = last;
+                if let Some(known) = &mut self.blocks {
+                    known.whole(block..block + 1);
+                }
+                self.known.learn_full(words);
+            }
+            n_full += of_block;
+            n_filled += filled;
+        }
+        let won = Won::words(all_words.start, &handed.won, all_words.len());
+        if n_full > 0 {
+            self.words_are_full(n_filled)?; // F3, F4
+        }
+        Ok(won)
     }
 
     /// N2 and F2 to F4: claims the free ones of neighbouring items, of no more than [`RUN_WORDS`] words.
-    fn claim_run(&mut self, items: Range<usize>) -> Result<Won<'_>> {
-        let n_items = self.n_items;
+    fn claim_run(&mut self, items: Range<usize>) -> Result<Won> {
         let first_word = items.start / WORD_BITS;
         let run = first_word..items.end.div_ceil(WORD_BITS);
         let n_words = run.len();
@@ -147,28 +184,14 @@ impl<M: Memory> WordBoard<'_, M> {
         let (run, n_operations) =
             (self.memory).or_run(self.regions.words, run, ends, &mut handed.buffer)?; // N2
         self.n_operations += n_operations;
-        let (n_full, n_filled) = won_of_run(run, first_word, ends, n_items);
+        self.known.learn_run(first_word, run, ends);
+        let room = handed.won.room(n_words);
+        let (n_full, n_filled) = won_of_run(run, room, first_word, ends, self.n_items);
+        let won = Won::words(first_word, &handed.won, n_words);
         if n_full > 0 {
             self.words_are_full(n_filled)?; // F3, F4
         }
-        let Some(handed) = &mut self.handed else {
-            unreachable!("made by `claim_next`")
-        };
-        Ok(Won::bits(first_word, handed.buffer.words(n_words)))
-    }
-
-    /// Whether `item` was handed out in a chunk, as far as this rank knows.
-    #[inline]
-    pub(super) fn is_handed_out(&self, item: usize) -> bool {
-        (self.handed.as_ref()).is_some_and(|handed| item < handed.n_handed_out)
-    }
-
-    /// Whether all was handed out, as far as this rank knows, and it has claimed its own part.
-    #[inline]
-    pub(super) fn all_handed_out(&self) -> bool {
-        (self.handed.as_ref()).is_some_and(|handed| {
-            handed.n_handed_out == self.n_items && handed.rest.is_empty() && handed.group.is_empty()
-        })
+        Ok(won)
     }
 
     /// B1 of all blocks that `items` are in and that this rank knows nothing of, in one pipeline.
@@ -280,40 +303,41 @@ fn whole_blocks(rest: &Range<usize>, n_items: usize) -> Range<usize> {
     first..end.min((first / MARKS_A_WORD + 1) * MARKS_A_WORD)
 }
 
-/// Makes of the words of a run as they were before the bits of the run that are won (F2), and returns how
-/// many of its words are full now, and how many this run filled. `ends` are the bits of the run in its first
-/// and in its last word.
+/// Puts into `won` which bits of a run are won (F2), whose words were `run` before, and returns how many of its
+/// words are full now, and how many this run filled. `ends` are the bits of the run in its first and in its
+/// last word.
 fn won_of_run(
-    run: &mut [u64],
+    run: &[u64],
+    won: &mut [u64],
     first_word: usize,
     (first_bits, last_bits): (u64, u64),
     n_items: usize,
 ) -> (u64, u64) {
     let (mut n_full, mut n_filled) = (0, 0);
-    let mut end = |word: &mut u64, index: usize, asked: u64| {
-        let (before, items) = (*word, items_in(index, n_items));
+    let mut end = |i: usize, asked: u64, won: &mut u64| {
+        let (before, items) = (run[i], items_in(first_word + i, n_items));
         let is_full = before | asked == items;
         n_full += u64::from(is_full);
         n_filled += u64::from(is_full && before != items);
-        *word = asked & !before;
+        *won = asked & !before;
     };
-    let last_word = (first_word + run.len()).saturating_sub(1);
-    let between = match run {
+    let last = run.len().saturating_sub(1);
+    let between = match won {
         [] => return (0, 0),
         [only] => {
-            end(only, first_word, first_bits & last_bits);
+            end(0, first_bits & last_bits, only);
             return (n_full, n_filled);
         }
-        [first, between @ .., last] => {
-            end(first, first_word, first_bits);
-            end(last, last_word, last_bits);
+        [first, between @ .., last_won] => {
+            end(0, first_bits, first);
+            end(last, last_bits, last_won);
             between
         }
     };
     // All words of this loop are asked for as a whole: several at once, by what the compiler makes of it.
-    for word in between.iter_mut() {
-        n_filled += u64::from(*word != u64::MAX);
-        *word = !*word;
+    for (won, before) in between.iter_mut().zip(&run[1..]) {
+        n_filled += u64::from(*before != u64::MAX);
+        *won = !*before;
     }
     (n_full + between.len() as u64, n_filled)
 }

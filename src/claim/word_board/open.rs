@@ -5,8 +5,8 @@ use super::{BitBoard, Memory, SharedBoard, SpreadBoard, WordBoard};
 use crate::claim::Options;
 use crate::claim::known::{place, words_for};
 use crate::rma::{
-    Allocation, Bits, Comm, Counter, Dealt, ErrorKind, Homes, Layout, OneHome, Rank, Region,
-    Result, SharedWindow, Window, library,
+    Bits, Comm, Counter, Dealt, ErrorKind, Homes, Layout, OneHome, Progress, Rank, Region, Result,
+    Window, failure, library,
 };
 
 /// The counters of a board. The order is that of the ranks that hold them, where words are dealt.
@@ -39,16 +39,17 @@ impl<'mpi> BitBoard<'mpi> {
     /// Tries once on each rank whether bits that it sets are there afterwards: see [`ErrorKind::LostBits`].
     ///
     /// # Errors
-    /// [`ErrorKind::NotEnoughMemory`] (on all ranks, before anything is allocated),
-    /// [`ErrorKind::LostBits`], what [`ProgressEngine::start`](crate::rma::ProgressEngine::start)
-    /// returns, or what MPI returns.
+    /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::NoSuchRank`], [`ErrorKind::WindowTooLarge`] or
+    /// [`ErrorKind::NotEnoughMemory`] (before anything is allocated), [`ErrorKind::LostBits`], what
+    /// [`ProgressEngine::start`](crate::rma::ProgressEngine::start) returns, or what MPI returns. All ranks
+    /// get an error, or none does.
     pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
         n_items: usize,
         options: &Options,
     ) -> Result<Self> {
-        Self::open_on(comm, OneHome(home), n_items, options)
+        Self::open_on("BitBoard", comm, OneHome(home), n_items, options)
     }
 }
 
@@ -67,23 +68,39 @@ impl<'mpi> SpreadBoard<'mpi> {
     /// # Errors
     /// As [`BitBoard::open_with`].
     pub fn open_with(comm: &Comm<'mpi>, n_items: usize, options: &Options) -> Result<Self> {
-        Self::open_on(comm, Dealt::over(comm, 0), n_items, options)
+        Self::open_on("SpreadBoard", comm, Dealt::over(comm, 0), n_items, options)
     }
 }
 
 impl<'mpi, H: Homes> WordBoard<'mpi, Window<'mpi, H>> {
-    fn open_on(comm: &Comm<'mpi>, homes: H, n_items: usize, options: &Options) -> Result<Self> {
+    fn open_on(
+        kind: &str,
+        comm: &Comm<'mpi>,
+        homes: H,
+        n_items: usize,
+        options: &Options,
+    ) -> Result<Self> {
         let layout = Layout::dealt(homes.n_ranks());
         let (mut layout, regions) = lay_out(layout, n_items, options);
         let trial_words = layout.region(n_trial_words(comm, &homes));
-        let window = options.open_window(comm, homes, &layout, n_items)?;
-        try_setting_bits(comm, &window, trial_words)?;
-        let mut board = Self::on(window, regions, n_items, comm, options);
-        if n_items > 0 {
-            let window = &board.memory;
-            let mut read = || window.fetch_or(regions.words, 0, 0).map(drop);
-            board.engine = options.start_engine(comm, &homes, &mut read)?;
+        let opening = options.opening(kind, homes.first(), n_items);
+        let window = options.open_window(&opening, comm, homes, &layout, n_items)?;
+        let progress = match n_items {
+            0 => Progress::None, // nothing to operate on
+            _ => options.progress,
+        };
+        let (window, engine) = Options {
+            progress,
+            ..*options
         }
+        .start_engine(
+            comm,
+            window,
+            |window| try_setting_bits(comm, window, trial_words),
+            |window| window.fetch_or(regions.words, 0, 0).map(drop),
+        )?;
+        let mut board = Self::on(window, regions, n_items, comm, options);
+        board.engine = engine;
         Ok(board)
     }
 }
@@ -100,8 +117,9 @@ impl<'mpi> SharedBoard<'mpi> {
     /// [`open`](SharedBoard::open) with choices, of which hints and progress are of no use here.
     ///
     /// # Errors
-    /// [`ErrorKind::SeveralNodes`], [`ErrorKind::NotEnoughMemory`] (on all ranks, before anything is
-    /// allocated), or what MPI returns.
+    /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::NoSuchRank`], [`ErrorKind::SeveralNodes`],
+    /// [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NotEnoughMemory`] (before anything is allocated), or what MPI
+    /// returns. All ranks get an error, or none does.
     pub fn open_with(
         comm: &Comm<'mpi>,
         home: Rank,
@@ -109,13 +127,8 @@ impl<'mpi> SharedBoard<'mpi> {
         options: &Options,
     ) -> Result<Self> {
         let (layout, regions) = lay_out(Layout::new(), n_items, options);
-        options.assert_memory(
-            comm,
-            Allocation::SharedWindow,
-            layout.bytes_on(comm.rank() == home),
-            n_items,
-        )?;
-        let window = SharedWindow::open(comm, home, &layout)?;
+        let opening = options.opening("SharedBoard", home, n_items);
+        let window = options.open_shared(&opening, comm, home, &layout, n_items)?;
         Ok(Self::on(window, regions, n_items, comm, options))
     }
 }
@@ -150,7 +163,8 @@ pub(in crate::claim) fn n_trial_words(comm: &Comm<'_>, homes: &impl Homes) -> us
 }
 
 /// Sets bits from each rank, and reads them back, so that a library that loses bits is found before it
-/// matters. Open MPI 5.0.11 does over TCP: the code on the target was compiled wrongly. Collective.
+/// matters. Open MPI 5.0.11 does over TCP: the code on the target was compiled wrongly. Collective; every error is
+/// on all ranks.
 pub(in crate::claim) fn try_setting_bits<H: Homes>(
     comm: &Comm<'_>,
     window: &Window<'_, H>,
@@ -167,16 +181,23 @@ pub(in crate::claim) fn try_setting_bits<H: Homes>(
             ((rank + n_ranks / 2) % n_ranks, 2),
         ]
     };
-    let mut is_lost = false;
-    for (index, bit) in trials {
+    let own = trials.into_iter().try_fold(false, |is_lost, (index, bit)| {
         window.fetch_or(trial_words, index, bit)?;
-        is_lost |= window.fetch_or(trial_words, index, 0)? & bit == 0;
+        Ok(is_lost | (window.fetch_or(trial_words, index, 0)? & bit == 0))
+    });
+    // A bit for each rank that has lost any, and a word for those whose calls have failed.
+    let n_words = words_for(n_ranks);
+    let mut lost = vec![0; n_words + 1];
+    match own {
+        Ok(false) => {}
+        Ok(true) => lost[place(rank).0] = place(rank).1,
+        Err(_) => lost[n_words] = 1,
     }
-    let (index, bit) = place(rank);
-    let mut lost = vec![0; words_for(n_ranks)];
-    lost[index] = if is_lost { bit } else { 0 };
     let mut all_lost = vec![0; lost.len()];
     comm.allreduce_or(&lost, &mut all_lost)?;
+    if all_lost[n_words] != 0 {
+        return Err(failure(comm, own.err())?);
+    }
     let first = (0..comm.size()).find(|&rank| {
         let (index, bit) = place(rank as usize);
         all_lost[index] & bit != 0

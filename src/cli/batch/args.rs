@@ -1,5 +1,5 @@
 //! The arguments that say what a batch plays. They are texts here: a plan's own reader understands them,
-//! those of the file and those of flags alike, and names all bad ones at once.
+//! those of the file and those of flags alike, and names the bad ones together.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ use super::super::{Failure, read_text};
 
 /// Largest plan that is read.
 const MAX_PLAN_BYTES: u64 = 1 << 24;
+
+/// How many bad values are named at most. More are most often one mistake, such as a bracket that is not closed.
+const MAX_BAD_SHOWN: usize = 20;
 
 /// A plan, from a file, from flags, or both.
 #[derive(Debug, Args)]
@@ -105,8 +108,12 @@ impl PlanArgs {
             Failure::Usage(match bad.as_slice() {
                 [bad] => bad.to_string(),
                 all => {
-                    let lines: Vec<String> = all.iter().map(|bad| format!("\n  {bad}")).collect();
-                    format!("the plan has {} bad values:{}", all.len(), lines.concat())
+                    let shown = all.iter().take(MAX_BAD_SHOWN);
+                    let mut lines: String = shown.map(|bad| format!("\n  {bad}")).collect();
+                    if all.len() > MAX_BAD_SHOWN {
+                        lines += &format!("\n  and {} more", all.len() - MAX_BAD_SHOWN);
+                    }
+                    format!("the plan has {} bad values:{lines}", all.len())
                 }
             })
         })

@@ -89,17 +89,18 @@ fn tell(
     format: Format,
 ) -> Result<Results, Failure> {
     let results = Results::new(plan, entries);
-    write_results(folder, &results).map_err(Failure::Run)?;
+    // Where they cannot be written they are printed all the same.
+    let written = write_results(folder, &results).map_err(Failure::Run);
     match format {
         Format::Json => print_json(&results)?,
         Format::Text => {
-            let report = folder.join("report.html");
-            print(&format!(
-                "{}\n{}\n",
-                batch::text(&results),
-                report.display()
-            ))?;
+            let mut text = batch::text(&results) + "\n";
+            if written.is_ok() {
+                text += &format!("{}\n", folder.join("report.html").display());
+            }
+            print(&text)?;
         }
     }
+    written?;
     Ok(results)
 }

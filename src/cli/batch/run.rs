@@ -9,19 +9,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use onesided::batch::{Estimates, Folder, Jobs, Plan, Run, about, read_folder, run_folder};
+use onesided::interrupt::heeds_hangup;
 use onesided::launch::{Template, find_program};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 
 use super::super::launcher::default_launcher;
 use super::super::{Failure, Format, print};
 use super::progress::Progress;
 use super::tell;
 
-/// What ends a batch, and lets it go on another time.
-const SIGNALS: [(i32, &str); 3] = [
-    (signal_hook::consts::SIGINT, "SIGINT"),
-    (signal_hook::consts::SIGTERM, "SIGTERM"),
-    (signal_hook::consts::SIGHUP, "SIGHUP"),
+/// What ends a batch, and lets it go on another time: people and terminals, and batch systems before they kill
+/// (LSF at the run limit and SGE with `-notify` by SIGUSR2; SIGXCPU comes at the limit of CPU time).
+const SIGNALS: [(i32, &str); 5] = [
+    (SIGINT, "SIGINT"),
+    (SIGTERM, "SIGTERM"),
+    (SIGHUP, "SIGHUP"),
+    (SIGUSR2, "SIGUSR2"),
+    (SIGXCPU, "SIGXCPU"),
 ];
+
+/// Listens to [`SIGNALS`]: the number of the one that came is stored. SIGUSR1, which asks for a checkpoint, ends
+/// nothing: what was played is on the disk. SIGHUP may be left alone: [`heeds_hangup`].
+fn listen(signal: &Arc<AtomicUsize>) -> std::io::Result<()> {
+    for (number, _) in SIGNALS {
+        if number != SIGHUP || heeds_hangup() {
+            let value = number.unsigned_abs() as usize;
+            signal_hook::flag::register_usize(number, Arc::clone(signal), value)?;
+        }
+    }
+    // A handler, and not "ignored": the jobs would inherit that.
+    signal_hook::flag::register(SIGUSR1, Arc::default())?;
+    Ok(())
+}
 
 /// The launcher that the plan names, or the one that is found.
 pub(super) fn launcher(plan: &Plan) -> Result<Template, Failure> {
@@ -152,10 +171,7 @@ pub(super) fn run(
     }
     let cannot = |error: std::io::Error| Failure::Run(format!("cannot wait for signals: {error}"));
     let signal = Arc::new(AtomicUsize::new(0));
-    for (number, _) in SIGNALS {
-        let value = number.unsigned_abs() as usize;
-        signal_hook::flag::register_usize(number, Arc::clone(&signal), value).map_err(cannot)?;
-    }
+    listen(&signal).map_err(cannot)?;
     let mut folder = Folder::open(folder, plan).map_err(Failure::Usage)?;
     let jobs = Jobs {
         launcher,

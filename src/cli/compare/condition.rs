@@ -35,8 +35,7 @@ impl Condition {
     }
 }
 
-/// The failure if a condition holds of a run, or cannot be told of any. Each run with what it is
-/// called.
+/// The failure if a condition holds of a run, or cannot be told of one. Each run with what it is called.
 pub(super) fn fail_if(conditions: &[Condition], runs: &[(&str, &Findings)]) -> Result<(), Failure> {
     Runs(runs).fail_if(conditions)
 }
@@ -45,9 +44,10 @@ pub(super) fn fail_if(conditions: &[Condition], runs: &[(&str, &Findings)]) -> R
 struct Runs<'a>(&'a [(&'a str, &'a Findings)]);
 
 impl<'a> Runs<'a> {
-    /// The failure if a condition holds of a run, or cannot be told of any.
+    /// The failure if a condition holds of a run, or cannot be told of one. A run that is of a version of the
+    /// game which has none of the numbers that are unknown is passed over, if another run tells.
     fn fail_if(&self, conditions: &[Condition]) -> Result<(), Failure> {
-        let mut failures = Vec::new();
+        let (mut failures, mut unknown) = (Vec::new(), Vec::new());
         for Condition { text, expression } in conditions {
             let Some(expression) = expression else {
                 continue;
@@ -56,36 +56,55 @@ impl<'a> Runs<'a> {
             for name in &names {
                 self.check_name(text, name)?;
             }
-            let mut told = false;
-            for &(label, run) in self.0 {
+            let of_one = names.iter().any(|name| name.qualifier.is_none());
+            // Without a name of each run's own, the condition is one of all runs.
+            let runs = if of_one { self.0 } else { &self.0[..1] };
+            let (mut told, mut not_told) = (false, Vec::new());
+            for &(label, run) in runs {
                 let holds = expression.holds(&mut |name| self.value(name, run));
                 told |= holds.is_some();
-                if holds == Some(true) {
-                    let of_one = names.iter().any(|name| name.qualifier.is_none());
-                    let whose = if of_one {
-                        format!(" of {label} ({})", run.path)
-                    } else {
-                        String::new()
-                    };
-                    failures.push(format!("{text} holds{whose}{}", self.values(&names, run)));
-                    if !of_one {
-                        break;
-                    }
+                let whose = match of_one {
+                    true => format!(" of {label} ({})", run.path),
+                    false => String::new(),
+                };
+                let values = self.values(&names, run);
+                match holds {
+                    Some(true) => failures.push(format!("{text} holds{whose}{values}")),
+                    Some(false) => {}
+                    None => not_told.push((self.has_none_of(&names, run), whose, values)),
                 }
             }
-            if !told {
-                return Err(Failure::Usage(format!(
-                    "--fail-if '{text}': not known of any of these runs{}",
-                    self.0
-                        .first()
-                        .map_or(String::new(), |(_, run)| self.values(&names, run))
-                )));
-            }
+            not_told.retain(|(has_none, ..)| !(told && *has_none));
+            let whose = match (told, not_told.len()) {
+                (_, 0) => continue,
+                (false, 2..) => " of any of these runs".into(),
+                (true, n @ 2..) => format!("{}, nor of {} more", not_told[0].1, n - 1),
+                _ => not_told[0].1.clone(),
+            };
+            let values = &not_told[0].2;
+            unknown.push(format!("--fail-if '{text}': not known{whose}{values}"));
         }
-        match failures.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::Condition(failures.join("\nonesided: "))),
+        if failures.is_empty() && unknown.is_empty() {
+            return Ok(());
         }
+        let holds = !failures.is_empty();
+        failures.append(&mut unknown);
+        let why = failures.join("\nonesided: ");
+        Err(match holds {
+            true => Failure::Condition(why),
+            false => Failure::Usage(why),
+        })
+    }
+
+    /// Whether all the unqualified numbers that this run does not tell are of the other version of the game.
+    fn has_none_of(&self, names: &[Name], run: &Findings) -> bool {
+        let unknown = names.iter().filter(|name| self.value(name, run).is_none());
+        let mut applies = unknown.map(|name| {
+            name.qualifier.is_some()
+                || metric(&name.metric).is_none_or(|metric| metric.applies_to(run))
+        });
+        let first = applies.next();
+        first == Some(false) && !applies.any(|applies| applies)
     }
 
     fn check_name(&self, text: &str, name: &Name) -> Result<(), Failure> {

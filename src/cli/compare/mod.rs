@@ -8,7 +8,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use condition::{Condition, fail_if, names_in_words};
-use onesided::analysis::{Findings, Group, Row, Waterfall, differences, group_rows, read_run};
+use onesided::analysis::{
+    Findings, Group, Row, Waterfall, circumstances, differences, group_rows, read_run,
+};
 use onesided::report;
 use pictures::{Gathered, Pictures};
 use serde::Serialize;
@@ -16,7 +18,7 @@ use serde::Serialize;
 use super::{Failure, print, print_data, print_json};
 
 /// Value of the field `format` of the JSON document.
-const COMPARE_FORMAT: &str = "onesided-compare/1";
+const COMPARE_FORMAT: &str = "onesided-compare/2";
 
 /// Arguments of `onesided compare`.
 #[derive(Debug, Args)]
@@ -77,6 +79,8 @@ impl FromStr for NamedPattern {
 struct Document<'a> {
     format: &'static str,
     verdict: String,
+    /// In what they differ beside what is compared, in words: libraries, hosts, seeds, ranks.
+    differs_in: Vec<String>,
     /// One or two runs; empty where there are groups.
     runs: &'a [Findings],
     /// Where the difference of two runs comes from.
@@ -104,14 +108,23 @@ impl Compare {
         }
         self.pictures.check(self.runs.len())?;
         let mut compared = self.read()?;
-        if let Compared::Runs(runs, gathered) = &mut compared {
-            self.pictures.write(runs, gathered)?;
+        let written = match &mut compared {
+            Compared::Runs(runs, gathered) => self.pictures.write(runs, gathered),
+            Compared::Groups(_) => Ok(()),
+        };
+        if let Err(Failure::Usage(_)) = written {
+            return written;
         }
+        // What was found is printed, whatever became of the files.
         match self.format {
-            CompareFormat::Text => print(&(compared.text(&self.pictures) + &self.pictures.note()))?,
+            CompareFormat::Text => {
+                let note = written.as_ref().map(|()| self.pictures.note());
+                print(&(compared.text(&self.pictures) + &note.unwrap_or_default()))?;
+            }
             CompareFormat::Json => print_json(&compared.document())?,
             CompareFormat::Csv => print_data(&compared.csv())?,
         }
+        written?;
         fail_if(&self.fail_if, &compared.runs())
     }
 
@@ -233,10 +246,19 @@ impl Compared {
     }
 
     fn document(&self) -> Document<'_> {
+        let sides: Vec<Vec<&Findings>> = match self {
+            Compared::Runs(runs, _) => runs.iter().map(|run| vec![run]).collect(),
+            Compared::Groups(groups) => {
+                let runs = groups.iter().map(|group| group.runs.iter().collect());
+                runs.collect()
+            }
+        };
+        let differs_in = circumstances(&sides);
         match self {
             Compared::Runs(runs, _) => Document {
                 format: COMPARE_FORMAT,
                 verdict: report::verdict(runs),
+                differs_in,
                 runs,
                 difference: match runs.as_slice() {
                     [a, b] => Waterfall::new(a, b),
@@ -248,6 +270,7 @@ impl Compared {
             Compared::Groups(groups) => Document {
                 format: COMPARE_FORMAT,
                 verdict: report::verdict_on_groups(groups),
+                differs_in,
                 runs: &[],
                 difference: None,
                 groups,

@@ -43,7 +43,13 @@ impl Pictures {
         let refused = match n_runs > 2 {
             true if self.svg.is_some() => "--svg draws one run or two",
             true if self.html.is_some() => "--html shows one run or two, and no repetitions",
-            _ => return Ok(()),
+            _ => {
+                return self
+                    .svg
+                    .iter()
+                    .chain(&self.html)
+                    .try_for_each(|path| check_file(path));
+            }
         };
         Err(Failure::Usage(format!("{refused}: these are {n_runs}")))
     }
@@ -144,11 +150,20 @@ fn write_file(
     path: &Path,
     write: impl FnOnce(&mut Output) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let cannot = |error: io::Error| format!("cannot write {}: {error}", path.display());
-    let mut output = Output::create(path).map_err(|error| Failure::Usage(cannot(error)))?;
+    let mut output =
+        Output::create(path).map_err(|error| Failure::Run(cannot_write(path, error)))?;
     write(&mut output)
         .and_then(|()| output.finish())
-        .map_err(|error| Failure::Run(cannot(error)))
+        .map_err(|error| Failure::Run(cannot_write(path, error)))
+}
+
+/// Whether there can be such a file, before the runs are read.
+fn check_file(path: &Path) -> Result<(), Failure> {
+    Output::check(path).map_err(|error| Failure::Usage(cannot_write(path, error)))
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }
 
 fn drawn<'a>(runs: &'a [Findings], timelines: &'a [Option<Timeline>]) -> Vec<Drawn<'a>> {

@@ -10,12 +10,12 @@ use onesided::game::{CutShort, Results};
 use onesided::interrupt;
 use onesided::rma::{Found, Means};
 use onesided::trace::{
-    Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, RunInfo, TracerCost, Version,
+    Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, ResumedGame, RunInfo, TracerCost, Version,
 };
 
 use super::args::{ClaimWith, GuessArg, HomeArg, PlayVersion, ProgressArg, name_of};
 use super::session::Session;
-use super::{HOME, recording};
+use super::{HOME, checkpoint, recording};
 
 /// What is done about progress, for those who read the result.
 pub(super) fn progress(
@@ -100,6 +100,10 @@ impl Session<'_, '_> {
             guess: self.guess(),
             skip_known: self.skips_known(),
             spread: self.is_spread(),
+            resumed: (series.resumed.n_runs > 0).then(|| ResumedGame {
+                game: series.resumed.n_played,
+                digits: series.resumed.claimed.clone(),
+            }),
             command: args.map(|arg| arg.to_string_lossy().into()).collect(),
             started: recording::now_in_words(),
             ended: None,
@@ -116,12 +120,14 @@ impl Session<'_, '_> {
             nodes: self.placement.nodes().to_vec(),
             clocks: Clocks::one("", 0),
             tracer: TracerCost::default(),
+            unmapped: false,
         }
     }
 
     /// How to go on with games that have come to no end.
     pub(super) fn how_to_go_on(&self) -> String {
         match self.args.checkpoint_file() {
+            Some(_) if checkpoint::was_taken() => "its checkpoint is another job's by now".into(),
             Some(file) => format!("--resume {} goes on with it", file.display()),
             None => "with --checkpoint FILE it could be gone on with".into(),
         }

@@ -1,6 +1,5 @@
 //! What a rank does that was asked to end and cannot: others do not answer, or MPI does not.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Family, Library};
 use onesided::trace::RecordLayer;
 
-use super::sentinel;
+use super::{checkpoint, sentinel};
 
 /// The exit code of a process that a signal ended.
 pub(super) fn exit_code(signal: i32) -> u8 {
@@ -37,10 +36,9 @@ pub(super) fn has_stopped() {
 
 /// From now on ends this process when it was asked to end and is still there a while later, whatever MPI
 /// does: with its trace closed, and a word from rank 0. Calls no MPI.
-pub(super) fn wait(library: &Library, layer: Option<RecordLayer>, checkpoint: Option<&Path>) {
+pub(super) fn wait(library: &Library, layer: Option<RecordLayer>) {
     let launch = Launch::from_environment();
     let patience = patience(library, launch.as_ref());
-    let checkpoint = checkpoint.map(Path::to_owned);
     let wait = move || {
         let Some(signal) = interrupt::wait_to_end() else {
             return;
@@ -52,10 +50,7 @@ pub(super) fn wait(library: &Library, layer: Option<RecordLayer>, checkpoint: Op
         }
         let rank = launch.as_ref().map_or(0, |launch| launch.rank);
         if rank == 0 && !HAS_STOPPED.load(Ordering::Relaxed) {
-            let kept = match &checkpoint {
-                Some(file) => format!("; {} has what was claimed until then", file.display()),
-                None => String::new(),
-            };
+            let kept = checkpoint::last_written().unwrap_or_default();
             eprintln!(
                 "onesided: {} came, and not all ranks stopped within {patience:?}: no summary{kept}",
                 interrupt::name(signal)

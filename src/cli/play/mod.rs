@@ -7,6 +7,7 @@ mod last_resort;
 mod recording;
 mod sentinel;
 mod session;
+mod start;
 mod survive;
 mod watchdog;
 
@@ -15,9 +16,9 @@ use std::time::Duration;
 
 use onesided::game::{self, GuessBy, Resumed, Series};
 use onesided::interrupt;
-use onesided::pulse::{self, Call, Place};
+use onesided::pulse::{self, Call};
 use onesided::rma::launcher::{self, Launch};
-use onesided::rma::{self, Comm, Library, Mpi, Placement, ThreadLevel};
+use onesided::rma::{self, Comm, ErrorKind, Library, Mpi, Placement, ThreadLevel};
 use onesided::trace::RecordLayer;
 
 pub(super) use args::Play;
@@ -25,9 +26,10 @@ use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
 use checkpoint::{CheckpointArgs, Restart};
 pub(super) use sentinel::Sentinel;
 use session::Session;
+pub(super) use start::{Ending, Settings};
 use watchdog::Watchdog;
 
-use super::{Failure, Format, keep_stdout_for_results, once_per_job};
+use super::{Failure, Format, keep_stdout_for_results};
 
 /// The rank whose memory holds the claims, and which prints.
 const HOME: i32 = 0;
@@ -35,41 +37,41 @@ const HOME: i32 = 0;
 impl Play {
     /// Plays, and ends MPI. Failures are printed here: how, depends on what MPI's state is.
     ///
-    /// Records go to `layer`, which is there if [`records`](Play::records).
-    pub(super) fn run(self, layer: Option<&RecordLayer>) -> ExitCode {
+    /// Plays only where all ranks of the job have the same `settings`. Records go to `layer`, which is there if
+    /// [`records`](Play::records).
+    pub(super) fn run(self, settings: Settings, layer: Option<&RecordLayer>) -> ExitCode {
+        if let Some((launch, message)) = cannot_start() {
+            let ending = Ending::from(&Failure::Usage(message));
+            return ending.of_singletons(&launch).into();
+        }
+        let (library, watchdog) = match self.prepare(layer) {
+            Ok(prepared) => prepared,
+            Err(failure) => return Ending::from(&failure).of_job(),
+        };
         let survive = self.survive();
-        let watchdog = self
-            .game()
-            .timeout
-            .or_else(|| survive.map(survive::default_timeout))
-            .map(|timeout| Watchdog::start(timeout, layer.cloned()))
-            .transpose();
-        let watchdog = match watchdog {
-            Ok(watchdog) => watchdog,
-            Err(failure) => return failure.report(),
+        let mpi = match Mpi::init_up_to(self.thread_level()) {
+            Ok(mpi) => mpi,
+            Err(error) => {
+                eprintln!("{}", Failure::Run(format!("cannot start MPI: {error}")));
+                return 1.into();
+            }
         };
-        let (mpi, library) = match self.start(layer) {
-            Ok(started) => started,
-            Err(failure) => return failure.report(),
-        };
-        let code = match mpi.world().map_err(game::Error::from).and_then(|world| {
-            let code = self.run_in(&world, &library, layer)?;
+        let settings = settings.with_programs(&library);
+        let code = mpi.world().map_err(game::Error::from).and_then(|world| {
+            let code = match start::agree(&world, settings)? {
+                Some(code) => code,
+                None => code_of_first(&world, self.run_in(&world, &library, layer)?)?,
+            };
             world.free()?;
             Ok(code)
-        }) {
-            Ok(code) => code,
-            Err(error) => end_job(&error, survive.is_some()),
-        };
-        sentinel::goodbye(code == 0);
-        pulse::at(Place::End, 0);
-        if let Err(error) = mpi.finalize_at_last(code.into()) {
-            end_job(&error.into(), survive.is_some())
-        }
+        });
+        let code = code.unwrap_or_else(|error| end_job(&error, survive.is_some()));
+        let code = start::finish(mpi, code);
         if let Some(watchdog) = watchdog {
             watchdog.let_it_end_what_it_has_begun_to();
         }
         pulse::enter(Call::Exit); // what MPI libraries do at the exit may hang, too
-        code.into()
+        code
     }
 
     /// Whether the run is to be recorded.
@@ -82,50 +84,33 @@ impl Play {
         self.version.contradiction()
     }
 
-    /// Starts MPI, after all that can be known to be wrong before.
-    fn start(&self, layer: Option<&RecordLayer>) -> Result<(Mpi, Library), Failure> {
-        let cannot_start = |error| Failure::Run(format!("cannot start MPI: {error}"));
+    /// All that comes before MPI starts, and what is known then to be wrong.
+    fn prepare(&self, layer: Option<&RecordLayer>) -> Result<(Library, Option<Watchdog>), Failure> {
         if let Some(message) = self.contradiction() {
             return Err(Failure::Usage(message));
         }
-        let library = rma::library().map_err(cannot_start)?;
-        if let Some(launch) = Launch::from_environment() {
-            let right = launcher::of(&library);
-            if let Some(message) = launch.cannot_start(&library, right.as_deref()) {
-                return Err(Failure::Usage(message));
-            }
-            // The launcher often tells the number of ranks before MPI does, and starting MPI takes
-            // seconds.
-            let n_ranks = i32::try_from(launch.size).unwrap_or(i32::MAX);
-            if let Some(message) = self.game().unknown_straggler(n_ranks) {
-                return Err(Failure::Usage(message));
-            }
-        }
+        let library = rma::library()
+            .map_err(|error| Failure::Run(format!("cannot ask MPI for its version: {error}")))?;
         let built = Library::built_against();
         if let Some(message) = built.and_then(|built| library.differs_from(&built)) {
-            once_per_job(0, || eprintln!("onesided: warning: {message}"));
+            if is_first_of_job() {
+                eprintln!("onesided: warning: {message}");
+            }
         }
         if self.game().format == Format::Json {
             keep_stdout_for_results()?;
         }
         interrupt::listen()
             .map_err(|error| Failure::Run(format!("cannot listen for signals: {error}")))?;
-        last_resort::wait(&library, layer.cloned(), self.checkpoint_file());
-        sentinel::start(&self.what_is_left(), self.survive().is_some());
-        let mpi = Mpi::init_up_to(self.thread_level()).map_err(cannot_start)?;
-        Ok((mpi, library))
-    }
-
-    /// What there is of a job in which a rank died, as the end of a sentence.
-    fn what_is_left(&self) -> String {
-        let mut left = String::new();
-        if let Some(folder) = &self.game().recording.trace {
-            left += &format!("; what was recorded is in {}", folder.display());
-        }
-        if let Some(file) = self.checkpoint_file() {
-            left += &format!("; --resume {} goes on", file.display());
-        }
-        left
+        let timeout = self.game().timeout;
+        let watchdog = timeout
+            .or_else(|| self.survive().map(survive::default_timeout))
+            .map(|timeout| Watchdog::start(timeout, layer.cloned()))
+            .transpose()?;
+        last_resort::wait(&library, layer.cloned());
+        let trace = self.game().recording.trace.as_deref();
+        sentinel::start(trace, self.checkpoint_file(), self.survive().is_some());
+        Ok((library, watchdog))
     }
 
     fn run_in(
@@ -139,7 +124,8 @@ impl Play {
             if let Some(launch) = Launch::from_environment() {
                 let message = launch.is_wrong_for(world.size(), library, right.as_deref());
                 if let Some(message) = message {
-                    return Ok(Failure::Usage(message).report_once());
+                    let ending = Ending::from(&Failure::Usage(message));
+                    return Ok(ending.of_singletons(&launch));
                 }
             } else if !self.game().quiet {
                 let launcher = right.as_deref().unwrap_or("mpirun");
@@ -148,7 +134,7 @@ impl Play {
                 );
             }
         }
-        // Every rank sees the same arguments and the same size, so all of them end here or none.
+        // All ranks have the same arguments and the same size, so all of them end here or none.
         if let Some(message) = self.game().unknown_straggler(world.size()) {
             return all_end(world, &Failure::Usage(message));
         }
@@ -256,14 +242,36 @@ impl Play {
     }
 }
 
+/// Whether the launcher calls this process rank 0, or there is no launcher.
+pub(super) fn is_first_of_job() -> bool {
+    Launch::from_environment().is_none_or(|launch| launch.rank == 0)
+}
+
+/// The message for a launcher under which the library does not even start as one rank.
+fn cannot_start() -> Option<(Launch, String)> {
+    let launch = Launch::from_environment()?;
+    let library = rma::library().ok()?;
+    let message = launch.cannot_start(&library, launcher::of(&library).as_deref())?;
+    Some((launch, message))
+}
+
 /// Ends on a failure that all ranks know of: rank 0 says it. Collective.
 fn all_end(world: &Comm<'_>, failure: &Failure) -> game::Result<u8> {
-    let is_first = world.rank() == HOME;
-    if is_first {
+    if world.rank() == HOME {
         eprintln!("{failure}");
     }
     world.barrier()?; // nobody ends, and is taken for a crash, before rank 0 has spoken
-    Ok(if is_first { failure.exit_code() } else { 0 })
+    Ok(failure.exit_code())
+}
+
+/// Rank 0's exit code, which knows how the games went: for all ranks. Collective.
+///
+/// No rank is to end with 0 where the job has failed or was ended by a signal. MPICH 4.0.2's launcher, for one,
+/// that was sent SIGTERM loses the exit code of the process that ends last, and itself ends with that of another.
+fn code_of_first(world: &Comm<'_>, code: u8) -> game::Result<u8> {
+    let mut code = [code];
+    world.broadcast(HOME, &mut code)?;
+    Ok(code[0])
 }
 
 /// The seed that was asked for, or one that rank 0 draws for all. Collective.
@@ -276,6 +284,18 @@ fn agree_on_seed(asked: Option<u64>, world: &Comm<'_>) -> game::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+/// What the program's user does where the library's error says what its user does.
+fn option_for(error: &game::Error) -> &'static str {
+    let game::Error::Mpi(error) = error else {
+        return "";
+    };
+    match error.kind() {
+        ErrorKind::LostBits { .. } => ". Here that is --claim-with compare-and-swap",
+        ErrorKind::NotEnoughMemory { .. } => ". Here that is --home spread",
+        _ => "",
+    }
+}
+
 /// Ends the job on an error that other ranks may not know of: message, then `MPI_Abort`.
 ///
 /// Where all ranks fail at once, one message is enough: rank 0 speaks and ends the job, the others
@@ -286,7 +306,8 @@ fn end_job(error: &game::Error, survives: bool) -> ! {
     if rank != 0 {
         std::thread::sleep(Duration::from_secs(1));
     }
-    eprintln!("{} (on rank {rank})", Failure::Run(error.to_string()));
+    let failure = Failure::Run(format!("{error}{}", option_for(error)));
+    eprintln!("{failure} (on rank {rank})");
     sentinel::goodbye(false);
     if survives && rank != HOME.unsigned_abs() {
         rma::leave_alone(1);

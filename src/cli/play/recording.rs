@@ -35,8 +35,34 @@ pub(super) struct Tracing<'a> {
     folder: PathBuf,
     recorder: &'a Recorder,
     synchroniser: Synchroniser,
+    /// Of this rank's records.
+    file: PathBuf,
     /// On rank 0.
     info: Option<RunInfo>,
+}
+
+/// What is wrong with a recording when its games are over.
+pub(super) enum Trouble {
+    /// It is there, but.
+    Warning(String),
+    /// It is gone: the folder is another run's, and nothing more was written there.
+    Lost(String),
+}
+
+impl Trouble {
+    /// Prints it, and gives the exit code of a process that has played well.
+    pub(super) fn report(self) -> u8 {
+        match self {
+            Trouble::Warning(why) => {
+                eprintln!("onesided: warning: {why}");
+                0
+            }
+            Trouble::Lost(why) => {
+                eprintln!("onesided: {why}");
+                1
+            }
+        }
+    }
 }
 
 impl TraceArgs {
@@ -79,8 +105,8 @@ impl TraceArgs {
         };
         let created = match (sees_it, &sign) {
             (_, Err(message)) => Err(message.clone()),
-            // Where nobody has looked yet whether there is a run.
-            (false, _) if !self.overwrite => is_free(folder, header.rank),
+            // Nobody has looked yet whether there is a run, or another job has come since.
+            _ if !self.overwrite => is_free(folder, header.rank, sees_it),
             _ => Ok(()),
         };
         let created = created.and_then(|()| create(folder, &header, layer));
@@ -98,6 +124,7 @@ impl TraceArgs {
             return Ok(Err(Failure::Run(format!("cannot record: {message}"))));
         };
         warn_of_others(folder, sees_it, world)?;
+        let unmapped = warn_of_unmapped(folder, recorder, world)?;
         drop(sign); // all have looked
         // Through `tracing`, as the game will.
         let cost = recorder.measure_cost(trace::record);
@@ -108,14 +135,28 @@ impl TraceArgs {
             let hosts = hosts
                 .iter()
                 .map(|host| String::from_utf8_lossy(host).into());
-            info(format!("{run_id:016x}"), clocks, cost, hosts.collect())
+            let info = info(format!("{run_id:016x}"), clocks, cost, hosts.collect());
+            RunInfo { unmapped, ..info }
         });
-        let written = info.as_ref().map_or(Ok(()), |info| write(folder, info));
+        let written = info.as_ref().map_or(Ok(()), |info| {
+            match folder.join(RUN_FILE).symlink_metadata() {
+                Ok(_) => Err(format!(
+                    "another job records into {} just now",
+                    folder.display()
+                )),
+                Err(_) => write(folder, info),
+            }
+        });
+        let file = folder.join(trace::file_name(header.rank));
         if let Some(message) = first_failure(world, written)? {
+            if recorder.is_at(&file) {
+                let _ = fs::remove_file(&file);
+            }
             return Ok(Err(Failure::Run(message)));
         }
         Ok(Ok(Tracing {
             folder: folder.into(),
+            file,
             recorder,
             synchroniser,
             info,
@@ -129,48 +170,77 @@ impl Tracing<'_> {
         Recording::default()
     }
 
-    /// Ends recording. Collective. What went wrong with it, on rank 0, in words: the games themselves
-    /// went well.
+    /// Ends recording. Collective. What went wrong with it, on rank 0: the games themselves went well.
     /// On rank 0, `interrupted` names the signal that ended the games, if one did.
     pub(super) fn finish(
         mut self,
         world: &Comm<'_>,
         interrupted: Option<String>,
-    ) -> game::Result<Option<String>> {
-        let closed = self
-            .recorder
-            .close()
-            .map(drop)
-            .map_err(|error| format!("cannot finish its records: {error}"));
+    ) -> game::Result<Option<Trouble>> {
+        let closed = self.close();
         let failure = first_failure(world, closed)?;
+        let is_lost = first_failure(world, self.look_for_own())?.is_some();
         let dropped = world.gather(HOME, &self.recorder.n_dropped().to_le_bytes())?;
         self.synchroniser
             .after(world, self.info.as_mut().map(|info| &mut info.clocks))?;
-        let (Some(mut info), Some(dropped)) = (self.info, dropped) else {
+        if is_lost {
+            let lost = || Trouble::Lost(lost(&self.folder));
+            return Ok(self.info.is_some().then(lost));
+        }
+        let (Some(info), Some(dropped)) = (self.info, dropped) else {
             return Ok(None);
         };
-        info.ended = Some(now_in_words());
-        info.interrupted = interrupted;
-        let written = write(&self.folder, &info);
+        let written = write_end(&self.folder, info, interrupted);
         let full = too_small(&dropped, self.recorder.capacity());
-        Ok(failure.or(written.err()).or(full))
+        Ok(failure.or(written.err()).or(full).map(Trouble::Warning))
     }
 
-    /// The same on each rank by itself, where some died: with the clocks as they were before the game. What
-    /// went wrong, in words.
-    pub(super) fn finish_alone(self, interrupted: Option<String>) -> Option<String> {
-        let closed = self.recorder.close().map(drop);
-        let closed = closed.map_err(|error| format!("cannot finish the records: {error}"));
-        let Some(mut info) = self.info else {
-            return closed.err();
+    /// The same on each rank by itself, where some died: with the clocks as they were before the game.
+    pub(super) fn finish_alone(self, interrupted: Option<String>) -> Option<Trouble> {
+        let closed = self.close();
+        if self.look_for_own().is_err() {
+            return Some(Trouble::Lost(lost(&self.folder)));
+        }
+        let Some(info) = self.info else {
+            return closed.err().map(Trouble::Warning);
         };
-        info.ended = Some(now_in_words());
-        info.interrupted = interrupted;
-        let written = write(&self.folder, &info);
+        let written = write_end(&self.folder, info, interrupted);
         let dropped = self.recorder.n_dropped().to_le_bytes().to_vec();
         let full = too_small(&[dropped], self.recorder.capacity());
-        closed.err().or(written.err()).or(full)
+        let trouble = closed.err().or(written.err()).or(full);
+        trouble.map(Trouble::Warning)
     }
+
+    fn close(&self) -> Result<(), String> {
+        let closed = self.recorder.close().map(drop);
+        closed.map_err(|error| format!("cannot finish its records: {error}"))
+    }
+
+    /// Whether what this rank has in the folder is still there, and not another run's.
+    fn look_for_own(&self) -> Result<(), String> {
+        let is_own = |info: &RunInfo| {
+            RunInfo::read(&self.folder).is_ok_and(|there| there.run_id == info.run_id)
+        };
+        match self.recorder.is_at(&self.file) && self.info.as_ref().is_none_or(is_own) {
+            true => Ok(()),
+            false => Err(lost(&self.folder)),
+        }
+    }
+}
+
+/// The message for a recording that is gone.
+fn lost(folder: &Path) -> String {
+    format!(
+        "what was recorded into {} is gone: another job has recorded there meanwhile (--overwrite), or it was \
+         removed; nothing more is written there",
+        folder.display()
+    )
+}
+
+fn write_end(folder: &Path, mut info: RunInfo, interrupted: Option<String>) -> Result<(), String> {
+    info.ended = Some(now_in_words());
+    info.interrupted = interrupted;
+    write(folder, &info)
 }
 
 /// The warning where records were dropped.
@@ -272,17 +342,20 @@ impl Drop for Sign {
     }
 }
 
-/// Whether the rank's place in a folder that rank 0 does not see is free.
-fn is_free(folder: &Path, rank: u32) -> Result<(), String> {
+/// Whether the rank's place in a folder is free, which rank 0 has found free if the rank `sees` that one.
+fn is_free(folder: &Path, rank: u32, sees: bool) -> Result<(), String> {
     let path = folder.join(trace::file_name(rank));
-    match path.symlink_metadata() {
-        Ok(_) => Err(format!(
-            "{} is there already, in a folder of this host's own: name another folder for --trace, or \
-             add --overwrite",
-            path.display()
-        )),
-        Err(_) => Ok(()),
-    }
+    let path = match path.symlink_metadata() {
+        Ok(_) => path.display(),
+        Err(_) => return Ok(()),
+    };
+    Err(match sees {
+        true => format!("another job records into {path} just now"),
+        false => format!(
+            "{path} is there already, in a folder of this host's own: name another folder for --trace, or \
+             add --overwrite"
+        ),
+    })
 }
 
 /// Says, before the game, that records are not all in one place. Collective.
@@ -307,6 +380,26 @@ fn warn_of_others(folder: &Path, sees_it: bool, world: &Comm<'_>) -> game::Resul
         );
     }
     Ok(())
+}
+
+/// Warns, before the game, of ranks whose files cannot be mapped into memory. Whether there are any. Collective.
+fn warn_of_unmapped(folder: &Path, recorder: &Recorder, world: &Comm<'_>) -> game::Result<bool> {
+    let mapped = recorder
+        .unmapped()
+        .map_or(Ok(()), |why| Err(why.to_string()));
+    let Some(why) = first_failure(world, mapped)? else {
+        return Ok(false);
+    };
+    if world.rank() == HOME {
+        eprintln!(
+            "onesided: warning: files in {} cannot be mapped into memory ({why}): records are written every \
+             {:?}, and a rank that is killed loses those since the last time. On a file system that shares \
+             mappings no record is lost",
+            folder.display(),
+            trace::WRITE_OUT_EVERY,
+        );
+    }
+    Ok(true)
 }
 
 /// Written beside and renamed: whoever reads it finds the old one or the new one, and whole.

@@ -4,24 +4,29 @@
 //! once, so that none of them can say more. There, the first rank of each node starts a *sentinel* before
 //! MPI: this program again, in a session of its own, which hydra's kill does not reach. It waits for any
 //! of the processes that the node's proxy of hydra started, and which of several died first is the order
-//! in which the kernel tells of them.
+//! in which the kernel reports them. That order is not always the order of deaths: hydra notices the end of a
+//! rank's connection, and may have killed another rank before the first one's process is gone. The message leaves
+//! that open.
 //!
 //! Ranks that end by themselves say [`goodbye`] first. The sentinel ends with the last of them, with the
 //! first that died, or with the proxy, whichever comes first: it holds the launcher's stderr, and nobody
 //! waits for it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use onesided::rma;
 use onesided::rma::launcher::{HYDRA, Launch};
+use onesided::trace::RUN_FILE;
 use rustix::event::epoll;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -47,8 +52,12 @@ pub(in crate::cli) struct Sentinel {
     proxy: i32,
     /// How many they are
     n_ranks: usize,
-    /// What else to say of a job that ends so
-    rest: String,
+    /// The folder that the job records into
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// The file of the job's checkpoints
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
     /// Whether the job may go on without a rank, and then says so itself
     #[arg(long)]
     survive: bool,
@@ -62,8 +71,9 @@ const TO_KILL: Duration = Duration::from_millis(300);
 static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
 
 /// Starts the node's sentinel, on its first rank and where the launcher is hydra; elsewhere does nothing.
-/// Before MPI starts. `rest` is said after who died. Without one, a job ends as it did: in silence.
-pub(super) fn start(rest: &str, survive: bool) {
+/// Before MPI starts. It names what is there of `trace` and `checkpoint` when a rank has died. Without a
+/// sentinel, a job ends as it did: in silence.
+pub(super) fn start(trace: Option<&Path>, checkpoint: Option<&Path>, survive: bool) {
     let hydra = Launch::from_environment().is_some_and(|launch| launch.launcher == HYDRA);
     let Some(proxy) = hydra.then(own_proxy).flatten() else {
         return;
@@ -91,7 +101,9 @@ pub(super) fn start(rest: &str, survive: bool) {
     let started = std::env::current_exe().and_then(|program| {
         Command::new(program)
             .arg("sentinel")
-            .args([proxy.to_string(), n_ranks.to_string(), rest.to_owned()])
+            .args([proxy.to_string(), n_ranks.to_string()])
+            .args(option("--trace", trace))
+            .args(option("--checkpoint", checkpoint))
             .args(survive.then_some("--survive"))
             .env_remove("PMI_RANK") // it is none
             .stdin(OwnedFd::from(socket))
@@ -101,6 +113,14 @@ pub(super) fn start(rest: &str, survive: bool) {
     if let Err(error) = started {
         tracing::info!("no sentinel: {error}");
     }
+}
+
+/// An option with a path, if there is one.
+fn option(name: &str, path: Option<&Path>) -> Option<OsString> {
+    let mut option = OsString::from(name);
+    option.push("=");
+    option.push(path?);
+    Some(option)
 }
 
 /// Says that this process ends as it should, or that it ends the job and has said why. Whoever dies after the
@@ -206,11 +226,25 @@ impl Sentinel {
                 "{}",
                 format_args!(
                     "onesided: rank {rank} (process {pid} on {host}) died: it was killed from outside, or \
-                     by the system for want of memory, or has crashed. The job ends{}\n",
-                    self.rest
+                     by the system for want of memory, or has crashed; or another rank did just before, and hydra \
+                     killed this one for it. The job ends{}\n",
+                    self.what_is_left()
                 )
             );
         }
+    }
+
+    /// What there is of the job, as the end of a sentence.
+    fn what_is_left(&self) -> String {
+        let mut left = String::new();
+        let is_there = |folder: &&PathBuf| folder.join(RUN_FILE).exists();
+        if let Some(folder) = self.trace.as_ref().filter(is_there) {
+            left += &format!("; what was recorded is in {}", folder.display());
+        }
+        if let Some(file) = self.checkpoint.as_ref().filter(|file| file.exists()) {
+            left += &format!("; --resume {} goes on", file.display());
+        }
+        left
     }
 
     /// Whether ranks of this node are still there when hydra would have killed them.

@@ -18,8 +18,8 @@ use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
 
 use super::super::{Failure, Format, print, print_json};
 use super::args::{ClaimWith, GameArgs, GuessArg, HomeArg, PlayVersion, ProgressArg};
-use super::checkpoint::{Restart, Target};
-use super::recording::{self, Tracing};
+use super::checkpoint::{self, NotWritten, Restart, Target};
+use super::recording::{self, Tracing, Trouble};
 use super::{HOME, Play, all_end, describe, last_resort};
 
 /// What a run is played with. The same on all ranks, but for what only rank 0 has.
@@ -40,7 +40,7 @@ impl<'mpi> Session<'_, 'mpi> {
         match self.args.version {
             PlayVersion::Collective { .. } => {
                 let mut referee = Collective::new(self.world, self.series.n_digits);
-                self.play(&mut referee, None)
+                self.play(&mut referee, None, || ())
             }
             PlayVersion::Rma {
                 claim_with,
@@ -128,7 +128,7 @@ impl<'mpi> Session<'_, 'mpi> {
         let n_digits = self.series.n_digits as usize;
         let survives = self.args.survive().is_some();
         if self.args.checkpoint_file().is_none() && !survives {
-            return self.play(referee, Some(progress));
+            return self.play(referee, Some(progress), || ());
         }
         match self.claim_with() {
             Some(ClaimWith::SharedMemory) => {
@@ -161,14 +161,16 @@ impl<'mpi> Session<'_, 'mpi> {
         let is_home = self.world.rank() == HOME;
         let checkpoint = self.args.checkpoint().filter(|_| is_home);
         let target = checkpoint.and_then(|args| {
-            let target = Target::new(args.file()?, series, n_ranks);
+            let target = args.target(series, n_ranks, self.restart.as_ref())?;
             Some((args, target))
         });
         // A first one: what cannot be written is to be known before the game.
         let written = target
             .as_ref()
-            .map_or(Ok(()), |(_, target)| target.write(&snapshot));
+            .map_or(Ok(()), |(_, target)| target.write(&snapshot))
+            .map_err(NotWritten::in_words);
         let failure = recording::first_failure(self.world, written)?;
+        let first = target.as_ref().map(|(_, target)| target.clone());
         let saving = target.map(|(args, target)| args.saving(target));
         let mut referee = Checkpointed::on(self.world, HOME, referee, ledgers, saving.transpose()?);
         if let Some(message) = failure {
@@ -178,16 +180,18 @@ impl<'mpi> Session<'_, 'mpi> {
             return Ok(code);
         }
         referee.restore(&snapshot)?;
+        // So that the same command can be given again.
+        let take_back = || first.iter().for_each(Target::take_back);
         let (Some(muster), Some(patience)) = (muster, self.args.survive()) else {
-            let code = self.play(&mut referee, Some(progress))?;
-            referee.close()?;
-            return Ok(code);
+            let code = self.play(&mut referee, Some(progress), take_back)?;
+            referee.close()?; // all is written then
+            return Ok(code.max(checkpoint::exit_code()));
         };
         let on_death = Box::new(|rank| self.say_who_died(rank, patience));
         let mut referee = Survivors::on(referee, muster, patience, on_death);
-        let code = self.play(&mut referee, Some(progress))?;
+        let code = self.play(&mut referee, Some(progress), take_back)?;
         referee.close()?;
-        Ok(code)
+        Ok(code.max(checkpoint::exit_code()))
     }
 
     /// Plays with guesses that are dealt out, and closes the counters.
@@ -255,16 +259,21 @@ impl<'mpi> Session<'_, 'mpi> {
         })
     }
 
+    /// Plays, and records. Calls `refused` where that cannot be recorded, and nothing is played.
     fn play<R: Referee>(
         &self,
         referee: &mut R,
         progress: Option<ProgressInfo>,
+        refused: impl FnOnce(),
     ) -> game::Result<u8> {
         pulse::enter(Call::Nothing);
         pulse::at(Place::Recording, 0);
         let tracing = match self.start_recording(progress.clone())? {
             Ok(tracing) => tracing,
-            Err(failure) => return all_end(self.world, &failure),
+            Err(failure) => {
+                refused();
+                return all_end(self.world, &failure);
+            }
         };
         let hosts = self.world.gather(HOME, rma::processor_name()?.as_bytes())?;
         tracing::info!(rank = self.world.rank(), library = %self.library, series = ?self.series, "playing");
@@ -281,15 +290,13 @@ impl<'mpi> Session<'_, 'mpi> {
             }
             None => None,
         };
-        if let Some(trouble) = trouble {
-            eprintln!("onesided: warning: {trouble}");
-        }
+        let trouble = trouble.map_or(0, Trouble::report);
         let code = match results.zip(hosts) {
             Some((results, hosts)) => self.print_results(results, &hosts, progress),
             None => 0,
         };
         last_resort::has_stopped();
-        Ok(code)
+        Ok(code.max(trouble))
     }
 
     /// Prints what rank 0 has to say of the games, and gives its exit code.

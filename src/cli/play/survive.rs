@@ -9,9 +9,9 @@ use onesided::rma;
 use onesided::trace::ProgressInfo;
 
 use super::super::Failure;
-use super::recording::Tracing;
+use super::recording::{Tracing, Trouble};
 use super::session::Session;
-use super::{HOME, last_resort, sentinel};
+use super::{HOME, checkpoint, last_resort, sentinel};
 
 /// The least that `--timeout` is with `--survive`, unless it is given: a rank that dies within an operation may
 /// leave others waiting in theirs for ever.
@@ -51,13 +51,13 @@ impl Session<'_, '_> {
             _ => None,
         };
         let signal = cut_short.map(|cut| interrupt::name(cut.signal));
-        if let Some(trouble) = tracing.and_then(|tracing| tracing.finish_alone(signal)) {
-            eprintln!("onesided: warning: {trouble}");
-        }
+        let trouble = tracing.and_then(|tracing| tracing.finish_alone(signal));
+        let trouble = trouble.map_or(0, Trouble::report);
         let rank = self.world.rank();
         let code = match parting {
             Parting::Survived(results) => {
-                self.print_results(*results, hosts.unwrap_or_default(), progress)
+                let code = self.print_results(*results, hosts.unwrap_or_default(), progress);
+                code.max(checkpoint::exit_code())
             }
             Parting::Dismissed => 0,
             Parting::TakenForDead => {
@@ -86,6 +86,6 @@ impl Session<'_, '_> {
         };
         last_resort::has_stopped();
         sentinel::goodbye(true);
-        rma::leave_alone(code.into())
+        rma::leave_alone(code.max(trouble).into())
     }
 }

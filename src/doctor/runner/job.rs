@@ -276,13 +276,41 @@ impl<'a> Listener<'a> {
         ];
         let marked = MARKS
             .iter()
-            .find_map(|mark| self.words.iter().rfind(|line| line.contains(mark)));
-        let line = marked.or(self.words.last())?.trim();
-        let end = line
-            .char_indices()
-            .nth(240)
-            .map_or(line.len(), |(at, _)| at);
-        Some(&line[..end])
+            .find_map(|mark| self.words.iter().rposition(|line| line.contains(mark)));
+        let marked = marked.or(self.words.len().checked_sub(1))?;
+        let stack = self.words[marked + 1..]
+            .iter()
+            .take_while(|line| is_of_stack(line));
+        let line = match self.words[marked].contains(STACK) {
+            true => stack.last().unwrap_or(&self.words[marked]),
+            false => &self.words[marked],
+        };
+        Some(shortened(line.trim()))
+    }
+}
+
+/// What MPICH ends a line with that a stack of calls follows, one a line: the last says what went wrong.
+const STACK: &str = "error stack:";
+
+/// Whether a line is one of such a stack: `function(line)`, then what of it.
+fn is_of_stack(line: &str) -> bool {
+    let function = line.trim_start().split_once('(');
+    function.is_some_and(|(function, rest)| {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        !function.is_empty()
+            && function.bytes().all(is_of_name)
+            && rest.starts_with(|first: char| first.is_ascii_digit())
+    })
+}
+
+/// The end of a line that is long because a stack was put into it, else its beginning.
+fn shortened(line: &str) -> &str {
+    const MOST: usize = 240;
+    let n_more = line.chars().count().saturating_sub(MOST);
+    let at = |n| line.char_indices().nth(n).map_or(line.len(), |(at, _)| at);
+    match line.contains(STACK) {
+        true => &line[at(n_more)..],
+        false => &line[..at(MOST)],
     }
 }
 

@@ -248,7 +248,7 @@ mod tests {
             .iter()
             .map(times)
             .collect();
-        assert_eq!(merged, [(1, 0, 5, 4), (0, 5, 15, 0), (1, 15, 25, 4)]);
+        assert_eq!(merged, [(1, 0, 5, 5), (0, 5, 15, 0), (1, 15, 25, 5)]);
         // A clock that gains 3 ns each nanosecond reads backwards.
         let absurd = merge(clocks(offset(100, -300)));
         let rank1: Vec<_> = absurd.iter().filter(|span| span.rank == 1).collect();

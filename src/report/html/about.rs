@@ -43,7 +43,10 @@ pub(super) struct About<'a> {
 /// What the script is told of a rank.
 #[derive(Debug, Serialize)]
 pub(super) struct Told<'a> {
+    rank: u32,
     host: Option<&'a str>,
+    /// Whether these numbers are all; if not, they are the least.
+    complete: bool,
     guesses: u64,
     points: u64,
     useful_ns: Option<u64>,
@@ -123,7 +126,9 @@ impl<'a> Part<'a> {
 impl<'a> Told<'a> {
     fn of(rank: &'a RankFindings) -> Self {
         Told {
+            rank: rank.rank,
             host: rank.host.as_deref(),
+            complete: rank.complete,
             guesses: rank.guesses,
             points: rank.points,
             useful_ns: rank.useful_ns,

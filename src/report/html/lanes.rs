@@ -143,7 +143,8 @@ pub(super) struct Game {
 /// An allreduce of all ranks, or several that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Round {
-    /// Who came last, and when; of several the one that was waited for longest, and the last time.
+    /// Who came last ([`NOBODY`] where that is not known), and when; of several the one that was waited for
+    /// longest, and the last time.
     pub(super) last: u32,
     pub(super) enter_ns: u64,
     pub(super) wait_ns: u64,
@@ -254,7 +255,7 @@ impl Lanes {
         }
         if let Some(round) = self.rounds.last_mut() {
             round.wait_ns = round.wait_ns.saturating_add(step.wait_ns);
-            if rank == step.whom {
+            if rank == step.whom || step.whom == NOBODY {
                 round.enter_ns = round.enter_ns.max(step.begin_ns);
             }
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::run::{known, place, with_error};
+use super::super::run::{known, least, place, with_error};
 use super::super::{percent, seconds, signed_seconds, significant};
 use super::bars::{PARTS, parts_of};
 use super::lanes::{Lanes, What};
@@ -93,12 +93,12 @@ pub(super) fn ranks(run: &Findings) -> Markup {
         vec![
             rank.rank.to_string(),
             place(run, rank),
-            rank.guesses.to_string(),
-            rank.points.to_string(),
-            known(rank.useful_ns),
+            least(rank, rank.guesses.to_string()),
+            least(rank, rank.points.to_string()),
+            least(rank, known(rank.useful_ns)),
             with_error(rank.wait_ns, rank.wait_error_ns),
             with_error(rank.operation_ns, rank.wait_error_ns),
-            known(rank.tracer_ns),
+            least(rank, known(rank.tracer_ns)),
             known(rank.idle_ns),
         ]
     };
@@ -119,13 +119,15 @@ fn shown(ranks: &[RankFindings], row: impl Fn(&RankFindings) -> Vec<String>) -> 
 
 /// Who was waited for (collective); `None` where nothing is known of it.
 pub(super) fn blame(run: &Findings) -> Option<Markup> {
-    let total_ns: u64 = run
+    let total_ns = run
         .per_rank
         .iter()
         .filter_map(|rank| rank.blame)
-        .fold(0, |sum, blame| sum.saturating_add(blame.last_ns));
+        .fold(run.unattributed_wait_ns.unwrap_or(0), |sum, blame| {
+            sum.saturating_add(blame.last_ns)
+        });
     run.per_rank.iter().find(|rank| rank.blame.is_some())?;
-    let head = ["rank", "last", "share", "fair", "fixable", "waited"];
+    let head = ["rank", "last", "share", "fair", "saving", "waited"];
     let row = |rank: &RankFindings| {
         let blame = rank.blame.unwrap_or_default();
         vec![
@@ -133,11 +135,18 @@ pub(super) fn blame(run: &Findings) -> Option<Markup> {
             known(Some(blame.last_ns)),
             percent(blame.last_ns as f64 / total_ns.max(1) as f64),
             known(Some(blame.fair_ns)),
-            known(Some(blame.fixable_ns)),
+            known(rank.saving_ns),
             with_error(rank.wait_ns, rank.wait_error_ns),
         ]
     };
-    Some(table(&head, &shown(&run.per_rank, row)))
+    let mut rows = shown(&run.per_rank, row);
+    if let Some(ns) = run.unattributed_wait_ns.filter(|&ns| ns > 0) {
+        let share = percent(ns as f64 / total_ns as f64);
+        let mut unknown = vec!["unknown".into(), known(Some(ns)), share];
+        unknown.resize(head.len(), String::new());
+        rows.push(unknown);
+    }
+    Some(table(&head, &rows))
 }
 
 /// Who waited for whom, in blocks of ranks.
@@ -214,7 +223,9 @@ pub(super) fn efficiencies(runs: &[Findings]) -> Option<Markup> {
         row("× serialisation efficiency", |e| percent(e.serialisation)),
         row("× transfer efficiency", |e| percent(e.transfer)),
         row("= parallel efficiency", |e| percent(e.parallel)),
-        row("price of lockstep", |e| significant(e.price_of_lockstep)),
+        row("synchronisation slowdown", |e| {
+            significant(e.synchronisation_slowdown)
+        }),
     ];
     Some(table(&head, &rows))
 }

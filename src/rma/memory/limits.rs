@@ -271,7 +271,7 @@ impl fmt::Display for MemoryLimit {
 impl MemoryLimit {
     /// What a user can do, so that `needed_bytes` are there.
     pub(in super::super) fn advice(&self, needed_bytes: u64) -> String {
-        const LESS: &str = "spread the board over more nodes (--home spread), start fewer ranks on each, or \
+        const LESS: &str = "spread the board over more nodes (`SpreadBoard`), start fewer ranks on each, or \
                             let ranks remember nothing (Remember::Nothing)";
         match self {
             MemoryLimit::Node => format!("To need less on this node, {LESS}"),
@@ -285,7 +285,7 @@ impl MemoryLimit {
                 let size = mib.saturating_add(mib / 8).saturating_add(64);
                 format!(
                     "Enlarge it (docker and podman: run --shm-size={size}m; elsewhere, as root: mount -o \
-                     remount,size={size}m {directory}), spread the board over more nodes (--home spread), \
+                     remount,size={size}m {directory}), spread the board over more nodes (`SpreadBoard`), \
                      or start one rank a node, which needs none of it"
                 )
             }

@@ -4,7 +4,8 @@
 mod ask;
 mod window;
 
-pub use super::environment::{exit_now, library_text};
+pub use super::ending::exit_now;
+pub use super::environment::library_text;
 pub use super::placement::node_of;
 pub use ask::open_mpi_components;
 pub use window::{MemoryModel, ProbeWindow, Word};

@@ -10,10 +10,14 @@ use super::helper::Helper;
 use super::probe::Probe;
 use super::{DEFAULT_INTERVAL, Progress};
 use crate::pulse::{Call, within};
+use crate::rma::agreement::{Opening, agree, all_or_none};
 use crate::rma::comm::{Comm, Rank};
-use crate::rma::environment::{ThreadLevel, is_running, library, thread_level};
+use crate::rma::ending::is_running;
+use crate::rma::environment::library;
 use crate::rma::error::{ErrorKind, Result, check};
 use crate::rma::homes::Homes;
+use crate::rma::open_at_end::on_all_ranks;
+use crate::rma::threads::{ThreadLevel, thread_level};
 
 /// By what means operations on the home rank's memory make progress while that rank is outside MPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,16 +94,18 @@ impl<'mpi> ProgressEngine<'mpi> {
         }
     }
 
-    /// Decides, and starts the helper where there is to be one. Collective over `comm`. Where several
-    /// ranks are home, what is found for the first is done on all.
+    /// Decides, and starts the helper where there is to be one. Collective over `comm`, whose ranks all give the same
+    /// homes, `asked` and `means`. Where several ranks are home, what is found for the first is done on all.
     ///
-    /// [`Progress::Auto`] tries the library alone, then `means` in their order, as far as the thread
-    /// level allows them, each for some 50 ms in which the home rank sleeps and another rank calls
+    /// [`Progress::Auto`] tries the library alone, then `means` in their order, as far as the lowest thread
+    /// level of all ranks allows them, each for some 50 ms in which the home rank sleeps and another rank calls
     /// `operate`: an operation that changes nothing, such as an atomic read.
     ///
     /// # Errors
-    /// [`ErrorKind::ThreadLevel`] where [`Progress::Thread`] is asked for and MPI was not initialised
-    /// for it, [`ErrorKind::Thread`] where the system gives no thread, or what MPI returns.
+    /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::NoSuchRank`], [`ErrorKind::ThreadLevel`] where
+    /// [`Progress::Thread`] is asked for and some rank has not initialised MPI for it, all three on all ranks;
+    /// [`ErrorKind::Thread`] where the system gives no thread, or what MPI returns, and then
+    /// [`ErrorKind::OnOtherRank`] on the others.
     pub fn start(
         comm: &Comm<'mpi>,
         homes: &impl Homes,
@@ -107,20 +113,42 @@ impl<'mpi> ProgressEngine<'mpi> {
         means: &[Means],
         operate: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Self> {
+        let opening = Opening::of("ProgressEngine")
+            .with("target", homes.first())
+            .with("number of targets", homes.n_ranks())
+            .with("progress", asked)
+            .with("means", means);
+        agree(comm, &opening, 0)?;
+        on_all_ranks(comm.assert_rank(homes.first()))?;
+        Self::start_agreed(comm, homes, asked, means, operate)
+    }
+
+    /// [`start`](Self::start) for ranks that have [agreed](agree) on all arguments. Collective; every error is on all
+    /// ranks.
+    pub(crate) fn start_agreed(
+        comm: &Comm<'mpi>,
+        homes: &impl Homes,
+        asked: Progress,
+        means: &[Means],
+        operate: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Self> {
         let mut engine = Self::none();
-        let home = homes.first();
         engine.is_home = homes.holds(comm.rank());
         engine.found.asked = asked;
         match asked {
             Progress::None => {}
-            Progress::Poll => engine.take(Means::Poll)?,
-            Progress::Thread => engine.take(Means::Thread)?,
-            Progress::Auto => engine.choose(comm, home, means, operate)?,
+            Progress::Poll => engine.take(Means::Poll)?, // which cannot fail
+            Progress::Thread => {
+                let level = lowest_thread_level(comm)?;
+                engine.take_thread(comm, level)?;
+            }
+            Progress::Auto => engine.choose(comm, homes.first(), means, operate)?,
         }
         Ok(engine)
     }
 
-    /// Tries what there is, and takes the first that does not stall, or the one that stalls least.
+    /// Tries what there is, and takes the first that does not stall, or the one that stalls least. Collective; every
+    /// error is on all ranks.
     fn choose(
         &mut self,
         comm: &Comm<'mpi>,
@@ -132,12 +160,13 @@ impl<'mpi> ProgressEngine<'mpi> {
             return Ok(()); // nobody to wait for the home rank
         }
         let probe = Probe::new(comm, home)?;
-        let threads = thread_level()? >= ThreadLevel::Serialized;
+        let level = lowest_thread_level(comm)?;
+        let threads = level >= ThreadLevel::Serialized;
         let others = means.iter().copied().filter(|&m| m != Means::Library);
         let possible = others.filter(|&means| means != Means::Thread || threads);
         let mut trials: Vec<Trial> = Vec::new();
         for means in std::iter::once(Means::Library).chain(possible) {
-            self.take(means)?;
+            self.take_agreed(comm, means, level)?;
             let trial = probe.run(comm, self, operate)?;
             trials.push(trial);
             if !trial.stalled {
@@ -148,29 +177,46 @@ impl<'mpi> ProgressEngine<'mpi> {
             .iter()
             .min_by_key(|trial| (trial.stalled, trial.max_ns));
         if let Some(best) = best.filter(|best| best.means != self.found.means) {
-            self.take(best.means)?;
+            self.take_agreed(comm, best.means, level)?;
         }
         self.found.trials = trials;
         Ok(())
     }
 
+    /// Goes over to `means` on all ranks, whose lowest thread level is `lowest`. Collective; every error is on all
+    /// ranks.
+    fn take_agreed(&mut self, comm: &Comm<'mpi>, means: Means, lowest: ThreadLevel) -> Result<()> {
+        match means {
+            Means::Thread => self.take_thread(comm, lowest),
+            Means::Library | Means::Poll => all_or_none(comm, self.take(means)),
+        }
+    }
+
     /// Goes over to `means`.
     fn take(&mut self, means: Means) -> Result<()> {
-        self.stop_helper();
+        let stopped = self.stop_helper();
         self.found.means = means;
         self.found.interval = (means != Means::Library).then_some(DEFAULT_INTERVAL);
-        if means != Means::Thread {
-            return Ok(());
-        }
-        let level = thread_level()?;
-        if level < ThreadLevel::Serialized {
-            return Err(ErrorKind::ThreadLevel {
+        stopped
+    }
+
+    /// Goes over to a helper thread; `lowest` is the lowest thread level of all ranks. Collective; every error is on
+    /// all ranks.
+    fn take_thread(&mut self, comm: &Comm<'mpi>, lowest: ThreadLevel) -> Result<()> {
+        if lowest < ThreadLevel::Serialized {
+            let error = ErrorKind::ThreadLevel {
                 library: library()?.to_string(),
-                provided: level.name(),
+                provided: lowest.name(),
                 required: ThreadLevel::Serialized.name(),
-            }
-            .into());
+            };
+            return on_all_ranks(Err(error.into()));
         }
+        let started = self.take(Means::Thread).and_then(|()| self.start_helper());
+        all_or_none(comm, started)
+    }
+
+    /// Starts the helper on a home rank.
+    fn start_helper(&mut self) -> Result<()> {
         if !self.is_home {
             return Ok(());
         }
@@ -181,7 +227,7 @@ impl<'mpi> ProgressEngine<'mpi> {
         };
         let helper = Helper::start(DEFAULT_INTERVAL, visit)
             .map_err(|error| ErrorKind::Thread(error.to_string()))?;
-        self.is_concurrent = level == ThreadLevel::Multiple;
+        self.is_concurrent = thread_level()? == ThreadLevel::Multiple;
         if self.is_concurrent {
             helper.lend();
         }
@@ -189,14 +235,24 @@ impl<'mpi> ProgressEngine<'mpi> {
         Ok(())
     }
 
-    fn stop_helper(&mut self) {
-        if let Some(helper) = self.helper.take() {
-            if self.is_concurrent {
-                helper.take_back();
-            }
-            drop(helper);
+    /// Stops the helper where there is one, and returns what its visits to MPI returned.
+    fn stop_helper(&mut self) -> Result<()> {
+        let Some(helper) = self.helper.take() else {
+            return Ok(());
+        };
+        if std::mem::take(&mut self.is_concurrent) {
+            helper.take_back();
         }
-        self.is_concurrent = false;
+        check("MPI_Iprobe", helper.stop())
+    }
+
+    /// Stops the helper where there is one. Nothing is communicated. To be called before the window is closed whose
+    /// operations it keeps moving; where it is dropped instead, an error is logged.
+    ///
+    /// # Errors
+    /// What MPI returned to the helper.
+    pub fn stop(mut self) -> Result<()> {
+        self.stop_helper()
     }
 
     /// What was found and decided.
@@ -271,8 +327,25 @@ impl Drop for TakeBack<'_> {
 /// The helper is to call MPI no more once the engine is gone. Nothing is communicated.
 impl Drop for ProgressEngine<'_> {
     fn drop(&mut self) {
-        self.stop_helper();
+        if let Err(error) = self.stop_helper() {
+            tracing::error!("the helper thread for progress: {error}");
+        }
     }
+}
+
+/// The lowest thread level of all ranks, which may have initialised MPI with different ones. Collective.
+fn lowest_thread_level(comm: &Comm<'_>) -> Result<ThreadLevel> {
+    let levels = [
+        ThreadLevel::Single,
+        ThreadLevel::Funneled,
+        ThreadLevel::Serialized,
+        ThreadLevel::Multiple,
+    ];
+    let own = all_or_none(comm, thread_level())?;
+    let own = levels.iter().position(|&level| level == own);
+    let mut lowest = [0];
+    comm.allreduce_min(&[own.unwrap_or(0) as u64], &mut lowest)?;
+    Ok(levels[lowest[0] as usize])
 }
 
 /// One visit to MPI, which makes progress on everything: `MPI_Iprobe` for a message that nobody sends.
@@ -315,6 +388,30 @@ fn probe(source: c_int) -> c_int {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_helper_met_is_returned_when_it_is_stopped() {
+        for is_concurrent in [false, true] {
+            let mut engine = ProgressEngine::none();
+            let helper = Helper::start(Duration::ZERO, || 7).expect("a thread");
+            helper.lend();
+            let start = std::time::Instant::now();
+            while helper.code() == ffi::MPI_SUCCESS as c_int {
+                assert!(start.elapsed() < Duration::from_secs(20));
+                std::thread::yield_now();
+            }
+            if !is_concurrent {
+                helper.take_back();
+            }
+            engine.helper = Some(helper);
+            engine.is_concurrent = is_concurrent;
+            let error = engine.stop().expect_err("a visit failed");
+            assert!(
+                error.to_string().starts_with("MPI_Iprobe failed"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn all_stalls_only_where_everything_was_tried_in_vain() {

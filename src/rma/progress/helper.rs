@@ -96,7 +96,7 @@ impl Helper {
                 _ => std::hint::spin_loop(),
             }
         }
-        self.desk.code.load(Relaxed)
+        self.code()
     }
 
     fn thread(&self) -> &thread::Thread {
@@ -105,14 +105,32 @@ impl Helper {
     }
 }
 
-/// Ends the thread, which communicates nothing. MPI is held by the caller.
-impl Drop for Helper {
-    fn drop(&mut self) {
-        self.desk.state.store(END, SeqCst);
-        self.thread().unpark();
+impl Helper {
+    /// Ends the thread, which communicates nothing. MPI is held by the caller. What the helper's visits returned,
+    /// if one failed.
+    pub(super) fn stop(mut self) -> c_int {
+        self.end();
+        self.code()
+    }
+
+    /// What the helper's visits have returned so far, if one failed.
+    pub(super) fn code(&self) -> c_int {
+        self.desk.code.load(Relaxed)
+    }
+
+    fn end(&mut self) {
         if let Some(thread) = self.thread.take() {
+            self.desk.state.store(END, SeqCst);
+            thread.thread().unpark();
             let _ = thread.join(); // it does not panic; if it did, the hook has ended the job
         }
+    }
+}
+
+/// [`stop`](Helper::stop), for a helper whose start is undone by a panic.
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -236,5 +254,6 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(helper.take_back(), 7);
+        assert_eq!(helper.stop(), 7, "and when it is stopped");
     }
 }

@@ -8,7 +8,8 @@
 //! 2. The home rank goes away for [`AWAY`], in the manner of the means, and then tells the probers.
 //! 3. Until it is told, each prober operates again and again. One operation of half that time has
 //!    waited for the home rank, or for a core.
-//! 4. The home rank gathers what the probers saw, and tells all ranks.
+//! 4. The home rank gathers what the probers saw, and tells all ranks. A rank whose operation or visit to MPI failed
+//!    plays its part to the end all the same, and all ranks learn that there was a failure.
 //!
 //! Probers are the lowest other rank on the home rank's node and the lowest on another node, since
 //! libraries go different ways to them. All others sleep until they are told: on a node with more
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{Means, ProgressEngine, Trial};
 use crate::pulse::{Call, within};
+use crate::rma::agreement::failure;
 use crate::rma::comm::{Comm, Rank};
 use crate::rma::error::Result;
 use crate::rma::placement::Placement;
@@ -50,14 +52,21 @@ struct Saw {
     n_operations: u64,
     median_ns: u64,
     max_ns: u64,
+    /// How many ranks failed.
+    n_failed: u64,
 }
 
 impl Saw {
-    const N_BYTES: usize = 24;
+    const N_BYTES: usize = 32;
 
     fn to_bytes(self) -> [u8; Self::N_BYTES] {
         let mut bytes = [0; Self::N_BYTES];
-        let numbers = [self.n_operations, self.median_ns, self.max_ns];
+        let numbers = [
+            self.n_operations,
+            self.median_ns,
+            self.max_ns,
+            self.n_failed,
+        ];
         for (chunk, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             chunk.copy_from_slice(&number.to_le_bytes());
         }
@@ -73,6 +82,7 @@ impl Saw {
             n_operations: number(0),
             median_ns: number(1),
             max_ns: number(2),
+            n_failed: number(3),
         }
     }
 
@@ -82,6 +92,7 @@ impl Saw {
             n_operations: self.n_operations.min(other.n_operations),
             median_ns: self.median_ns.max(other.median_ns),
             max_ns: self.max_ns.max(other.max_ns),
+            n_failed: self.n_failed + other.n_failed,
         }
     }
 
@@ -105,7 +116,7 @@ impl Probe {
         })
     }
 
-    /// Tries the means of `engine`. Collective; the same trial on all ranks.
+    /// Tries the means of `engine`. Collective; the same trial on all ranks, or an error on all.
     pub(super) fn run(
         &self,
         comm: &Comm<'_>,
@@ -114,7 +125,10 @@ impl Probe {
     ) -> Result<Trial> {
         let mut best: Option<Saw> = None;
         for _ in 0..MAX_ATTEMPTS {
-            let saw = self.attempt(comm, engine, operate)?;
+            let (saw, own) = self.attempt(comm, engine, operate)?;
+            if saw.n_failed > 0 {
+                return Err(failure(comm, own.err())?);
+            }
             if best.is_none_or(|best| saw.max_ns < best.max_ns) {
                 best = Some(saw);
             }
@@ -137,35 +151,38 @@ impl Probe {
         comm: &Comm<'_>,
         engine: &ProgressEngine<'_>,
         operate: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<Saw> {
+    ) -> Result<(Saw, Result<()>)> {
         let mut verdict = [0; Saw::N_BYTES];
+        let mut own = Ok(());
         if comm.rank() == self.home {
-            verdict = self.stay_away(comm, engine)?.to_bytes();
+            verdict = self.stay_away(comm, engine, &mut own)?.to_bytes();
         } else if self.probers.contains(&comm.rank()) {
-            comm.send(
-                &self.operate_meanwhile(comm, operate)?.to_bytes(),
-                self.home,
-                SAW,
-            )?;
+            let saw = self.operate_meanwhile(comm, operate, &mut own)?;
+            comm.send(&saw.to_bytes(), self.home, SAW)?;
         }
         self.tell_all(comm, &mut verdict)?;
-        Ok(Saw::from_bytes(verdict))
+        Ok((Saw::from_bytes(verdict), own))
     }
 
-    /// On the home rank.
-    fn stay_away(&self, comm: &Comm<'_>, engine: &ProgressEngine<'_>) -> Result<Saw> {
+    /// On the home rank; how its visits to MPI went is in `own`.
+    fn stay_away(
+        &self,
+        comm: &Comm<'_>,
+        engine: &ProgressEngine<'_>,
+        own: &mut Result<()>,
+    ) -> Result<Saw> {
         for _ in &self.probers {
             comm.receive(&mut [0], READY)?;
         }
         match engine.found().means {
             Means::Poll => {
                 let start = Instant::now();
-                while start.elapsed() < AWAY {
+                while own.is_ok() && start.elapsed() < AWAY {
                     sleep(engine.visit_interval().unwrap_or(AWAY));
-                    engine.visit()?;
+                    *own = engine.visit();
                 }
             }
-            Means::Library | Means::Thread => engine.outside_mpi(|| sleep(AWAY))?,
+            Means::Library | Means::Thread => *own = engine.outside_mpi(|| sleep(AWAY)),
         }
         for &prober in &self.probers {
             comm.send(&[0], prober, BACK)?;
@@ -177,26 +194,31 @@ impl Probe {
             let saw = Saw::from_bytes(bytes);
             worst = Some(worst.map_or(saw, |worst| worst.worse(saw)));
         }
-        Ok(worst.expect("there is another rank"))
+        let mut worst = worst.expect("there is another rank");
+        worst.n_failed += u64::from(own.is_err());
+        Ok(worst)
     }
 
-    /// On a prober.
+    /// On a prober; how its operations went is in `own`.
     fn operate_meanwhile(
         &self,
         comm: &Comm<'_>,
         operate: &mut dyn FnMut() -> Result<()>,
+        own: &mut Result<()>,
     ) -> Result<Saw> {
         let operating = within(Call::Trial, Some(self.home));
-        operate()?;
+        *own = operate();
         drop(operating);
         comm.send(&[0], self.home, READY)?;
         // One stay, however many operations end meanwhile: what is waited for is word of the home rank.
         let _within = within(Call::Trial, Some(self.home));
         let mut took_ns = Vec::new();
         while !comm.receive_if_there(&mut [0], BACK)? {
-            let start = Instant::now();
-            operate()?;
-            took_ns.push(start.elapsed().as_nanos() as u64);
+            if own.is_ok() {
+                let start = Instant::now();
+                *own = operate();
+                took_ns.push(start.elapsed().as_nanos() as u64);
+            }
             sleep(PAUSE);
         }
         took_ns.sort_unstable();
@@ -204,6 +226,7 @@ impl Probe {
             n_operations: took_ns.len() as u64,
             median_ns: took_ns.get(took_ns.len() / 2).copied().unwrap_or(0),
             max_ns: took_ns.last().copied().unwrap_or(0),
+            n_failed: u64::from(own.is_err()),
         })
     }
 

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use onesided::game::Snapshot;
 
-use super::Target;
+use super::{NotWritten, Target};
 
 /// A thread that writes snapshots. Where one comes before the one before it was begun, that is left out.
 pub(super) struct Background {
@@ -28,14 +28,21 @@ impl Background {
             let mut has_failed = false;
             while let Some(snapshot) = next(&shared) {
                 let outcome = target.write(&snapshot);
-                if let Err(why) = &outcome {
-                    // Once, until it goes well again.
-                    if !has_failed {
+                match &outcome {
+                    Err(NotWritten::Taken(why)) => {
+                        super::is_taken();
                         eprintln!(
-                            "onesided: warning: {why}; what is there was written before, and the \
-                             game goes on"
+                            "onesided: {why}; this job writes no checkpoint any more, and plays to its end, \
+                             with exit code 1"
                         );
+                        return;
                     }
+                    // Once, until it goes well again.
+                    Err(NotWritten::Failed(why)) if !has_failed => eprintln!(
+                        "onesided: warning: {why}; what is there was written before, and the \
+                         game goes on"
+                    ),
+                    _ => {}
                 }
                 has_failed = outcome.is_err();
             }

@@ -4,16 +4,52 @@ mod background;
 mod file;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use onesided::game::{self, Saving, parse_duration};
+use onesided::game::{self, Saving, Series, parse_duration};
 use onesided::rma::Comm;
 
 use super::args::GameArgs;
 use super::{HOME, recording};
 use background::Background;
 use file::read;
-pub(in crate::cli::play) use file::{Restart, Target};
+pub(in crate::cli::play) use file::{NotWritten, Restart, Target};
+
+/// What this process has written last, as the end of a sentence.
+static LAST_WRITTEN: Mutex<Option<String>> = Mutex::new(None);
+
+/// Whether the file of this process's checkpoints has become another job's.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Where this process has written a checkpoint: which and when, as the end of a sentence.
+pub(super) fn last_written() -> Option<String> {
+    let last = LAST_WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    last.clone().filter(|_| !was_taken())
+}
+
+fn has_written(file: &Path, saved: &str) {
+    let words = format!(
+        "; {} was last written at {saved}, and --resume goes on with it",
+        file.display()
+    );
+    *LAST_WRITTEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+}
+
+fn is_taken() {
+    IS_TAKEN.store(true, Ordering::Relaxed);
+}
+
+/// Whether this process writes no checkpoints any more as its file has become another job's.
+pub(super) fn was_taken() -> bool {
+    IS_TAKEN.load(Ordering::Relaxed)
+}
+
+/// The exit code of a process that has played well: 1 where its checkpoints [were taken](was_taken).
+pub(super) fn exit_code() -> u8 {
+    was_taken().into()
+}
 
 /// What `--checkpoint` and its companions say.
 #[derive(Debug, clap::Args)]
@@ -41,6 +77,18 @@ impl CheckpointArgs {
     /// The file to write.
     pub(in crate::cli::play) fn file(&self) -> Option<&Path> {
         self.checkpoint.as_deref().or(self.resume.as_deref())
+    }
+
+    /// The same, for a job of `n_ranks` ranks that goes on with `restart`.
+    pub(in crate::cli::play) fn target(
+        &self,
+        series: &Series,
+        n_ranks: u32,
+        restart: Option<&Restart>,
+    ) -> Option<Target> {
+        let file = self.file()?;
+        let resumed = restart.filter(|_| self.resume.as_deref() == Some(file));
+        Some(Target::new(file, series, n_ranks, resumed))
     }
 
     /// What to go on with, if anything. Collective; on all ranks the same, or the same failure.

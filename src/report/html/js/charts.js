@@ -17,7 +17,7 @@ class Strip extends Picture {
     const most = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     this.colours = new Map(most.slice(0, LASTS.length).map(([rank], k) => [rank, k]));
     legend.textContent = "Last in a round: ";
-    most.slice(0, LASTS.length).forEach(([rank, n], k) => addKey(legend, LASTS[k], "rank " + rank + " (" + percent(n / all) + ")"));
+    most.slice(0, LASTS.length).forEach(([rank, n], k) => addKey(legend, LASTS[k], lastInWords(rank) + " (" + percent(n / all) + ")"));
     if (most.length > LASTS.length) addKey(legend, COLOURS.other, "others");
   }
 
@@ -29,7 +29,7 @@ class Strip extends Picture {
     if (round === run.roundEnter.length || x > axis().end(run, rankOfAll(run))) return null;
     const n = run.roundCount[round];
     const which = n > 1 ? "in " + n + " rounds was waited for longest" : "came last in this round";
-    return "rank " + run.roundLast[round] + " " + which;
+    return lastInWords(run.roundLast[round]) + " " + which;
   }
 
   draw() {
@@ -62,6 +62,11 @@ class Strip extends Picture {
       }
     }
   }
+}
+
+// Where several came last within the errors of their clocks, or records are missing, it is not known who did.
+function lastInWords(rank) {
+  return rank === NOBODY ? "an unknown rank" : "rank " + rank;
 }
 
 function addKey(legend, colour, text) {

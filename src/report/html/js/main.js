@@ -10,11 +10,12 @@ function showFollowed() {
   if (view.followed === null) return;
   const rank = view.followed;
   const lines = runs.filter((run) => rank < run.nLanes).map((run) => {
-    const known = run.about.per_rank && run.about.per_rank[rank];
+    const known = run.about.per_rank && run.about.per_rank.find((told) => told.rank === rank);
     if (!known) return run.about.label + ": " + nGuesses(run, rank) + " guesses";
-    const { host, guesses, points, useful_ns, wait_ns, operation_ns, idle_ns } = known;
-    return run.about.label + (host ? " on " + host : "") + ": " + guesses + " guesses, " + points + " points; thinking " +
-      [duration(useful_ns), "waiting " + duration(wait_ns), "operation " + duration(operation_ns), "idle " + duration(idle_ns)].join(", ");
+    const time = (ns) => (ns === null ? "unknown" : duration(ns));
+    const { host, complete, guesses, points, useful_ns, wait_ns, operation_ns, idle_ns } = known;
+    return run.about.label + (host ? " on " + host : "") + (complete ? ": " : ": at least ") + guesses + " guesses, " + points + " points; thinking " +
+      [time(useful_ns), "waiting " + time(wait_ns), "operation " + time(operation_ns), "idle " + time(idle_ns)].join(", ");
   });
   const head = document.createElement("b");
   head.textContent = "rank " + rank;

@@ -49,8 +49,9 @@ function stepInWords(run, lane, i) {
   } else {
     const [name, outcome] = WORDS[kind];
     if (kind !== 0 && kind !== 2) text += ", " + placeInWords(run, lane, i);
-    text += ": " + name;
-    if (isOperation(kind) && kind !== 5) text += run.item[i] ? " of digit " + run.item[i] : " of 0, which claims nothing";
+    const isUpkeep = kind === 10 && run.item[i] === 0;
+    text += ": " + (isUpkeep ? "signs of life or checkpoints" : name);
+    if (isOperation(kind) && kind !== 5 && !isUpkeep) text += run.item[i] ? " of digit " + run.item[i] : " of 0, which claims nothing";
     if (outcome) text += ", " + outcome;
     text += ", " + ns(length);
   }
@@ -67,7 +68,7 @@ function stateInWords(run, lane, time) {
   const i = lane < run.nLanes ? stepAt(run, lane, time) : -1;
   if (i < 0) return time > run.span ? "over" : "idle";
   if ((run.what[i] & 15) === SEVERAL) return "in several records";
-  if (time < run.begin[i] + run.wait[i]) return "waiting for rank " + run.whom[i];
+  if (time < run.begin[i] + run.wait[i]) return "waiting for " + lastInWords(run.whom[i]);
   return STATES[stateOf(run.what[i] & 15)];
 }
 

@@ -64,12 +64,13 @@ impl Model {
     }
 
     /// An allreduce of all ranks; each stays so much longer than it must. A clock that is off makes some leave
-    /// before the last has come.
+    /// before the last has come, or leaves it unknown who that was.
     fn round(&mut self, game: u32, stays_ns: &[u64], off_ns: u64) {
         let last = (0..self.now_ns.len())
             .max_by_key(|&rank| (self.now_ns[rank], rank))
             .unwrap();
         let enter_ns = self.now_ns[last];
+        let whom = (off_ns % 3 != 1).then_some(last as u32);
         for (rank, stay_ns) in stays_ns.iter().enumerate() {
             let begin_ns = self.now_ns[rank];
             let end_ns = (enter_ns + stay_ns).saturating_sub(off_ns).max(begin_ns);
@@ -85,7 +86,7 @@ impl Model {
                 what,
                 (game, stay_ns.to_le_bytes()[0].into()),
                 end_ns,
-                (wait_ns, Some(last as u32)),
+                (wait_ns, whom),
             );
         }
     }
