@@ -74,7 +74,7 @@ picture:
 
 # Kill jobs at random moments and go on with them: `just faults 200` is the README's campaign
 faults RUNS="200":
-    @{{ environment }}; ONESIDED_FAULTS={{ RUNS }} cargo test --quiet --test faults
+    @{{ environment }}; ONESIDED_FAULTS={{ RUNS }} ONESIDED_FAULTS_SEED=${ONESIDED_FAULTS_SEED:-$RANDOM} cargo test --quiet --test faults
 
 # Many recorded games with random think times, and every claim of them checked: `just soak 1000000 4`
 soak GAMES="100000" RANKS="2" *ARGS: build
@@ -176,25 +176,24 @@ matrix-table:
 env:
     @.ci/mpi env {{ mpi }}
 
-# What CI runs: format, lints, docs, the build without MPI, and all tests on two libraries
+# What CI runs: lints, the build without MPI, and tests on two libraries, all to their end; then what failed
 ci:
+    .ci/gate
+
+# Long, statistical and drawn: faults, property tests with seeds of their own, a real Slurm
+campaign:
     #!/usr/bin/env bash
     set -euo pipefail
-    just lint
-    # Nothing is skipped: the readers of exports are there too, a browser for reports, a Slurm of our own.
-    exports=$(.ci/readers env); eval "$exports"
-    exports=$(.ci/browser env); eval "$exports"
     exports=$(.ci/slurm env); eval "$exports"
-    export ONESIDED_SKIP=forbidden
-    just deny
-    just msrv
-    just without-mpi
-    just mpi=openmpi4 test
-    just mpi=mpich5 user
-    just mpi=openmpi4 unchecked
-    # What calls no MPI was tested with the first library; `just matrix` has all on every one.
-    just mpi=mpich5 test --test multi_rank --test several_hosts --test end_to_end --test examples --test faults \
-        -- --skip ranks_8 --skip doctor:: --skip batch::
+    export ONESIDED_SKIP=forbidden PROPTEST_RNG_SEED=$RANDOM PROPTEST_CASES=${PROPTEST_CASES:-20000}
+    echo "PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED PROPTEST_CASES=$PROPTEST_CASES"
+    just test --no-fail-fast --test slurm
+    just test --no-fail-fast --lib --test compare
+    just faults 200
+
+# What is looked at before a release: the oldest Rust, advisories, and all tests on all libraries
+release-check: msrv && matrix
+    .ci/deny advisories
 
 # Format, clippy and docs, warnings denied
 lint:
@@ -206,11 +205,14 @@ lint:
 without-mpi:
     #!/usr/bin/env bash
     set -euo pipefail
-    export CARGO_TARGET_DIR=target/without-mpi MPICC=/nonexistent/mpicc
+    # The folder is that of the build with MPI, whose dependencies are the same; a compiler of MPI there is none.
+    {{ environment }}; export MPICC=/nonexistent/mpicc
+    exports=$(.ci/browser env); eval "$exports"
     cargo clippy --all-targets --quiet --no-default-features -- -D warnings
     # What is pure, or reads and writes files, is tested in the build with MPI; `cargo test --no-default-features`
     # has all of it.
-    cargo test --no-default-features --bins --test without_mpi --test browser
+    cargo test --no-fail-fast --no-default-features --bins --test without_mpi --test browser
+    cargo test --no-default-features --test compare memory::
     if ldd "$CARGO_TARGET_DIR/debug/onesided" | grep -i mpi; then
         echo "the build without MPI links MPI" >&2
         exit 1

@@ -10,7 +10,7 @@ use onesided::checkpoint::Reader;
 #[path = "support/mod.rs"]
 mod support;
 
-use support::{Ended, Job, scratch, signal};
+use support::{Job, again, scratch, signal};
 
 /// Where the examples are. `cargo test` has built them already; `cargo test --test examples` has not.
 fn folder() -> &'static PathBuf {
@@ -37,16 +37,16 @@ fn folder() -> &'static PathBuf {
     })
 }
 
-fn example(n_ranks: u32, command: &str) -> Ended {
+fn example(n_ranks: u32, command: &str) -> Job {
     let mut words = command.split(' ');
     let program = folder().join(words.next().expect("a name"));
-    Job::new(n_ranks, program).args(words).run()
+    Job::new(n_ranks, program).args(words)
 }
 
 /// Runs an example on 1, 2, 3 and 5 ranks, and looks for each of `expected` once.
 fn is_right(command: &str, expected: &[&str]) {
     for n_ranks in [1, 2, 3, 5] {
-        let ended = example(n_ranks, command).expect_success();
+        let ended = example(n_ranks, command).run().expect_success();
         let ranks = format!("{n_ranks} rank");
         for text in expected.iter().copied().chain([ranks.as_str()]) {
             assert_eq!(ended.stdout.matches(text).count(), 1, "{text}: {ended:#?}");
@@ -56,7 +56,7 @@ fn is_right(command: &str, expected: &[&str]) {
 
 /// The job ends badly, soon, and says `why`.
 fn is_noticed(n_ranks: u32, command: &str, why: &str) {
-    let ended = example(n_ranks, command);
+    let ended = example(n_ranks, command).that_fails().run();
     assert!(!ended.timed_out, "{ended:#?}");
     assert!(ended.code.is_some_and(|code| code != 0), "{ended:#?}");
     assert_eq!(ended.stderr.matches(why).count(), 1, "{ended:#?}");
@@ -70,7 +70,7 @@ fn queens_counts_all_solutions() {
 #[test]
 fn queens_of_the_smallest_boards_are_right_too() {
     for (n, solutions) in [(1, 1), (2, 0), (4, 2)] {
-        let ended = example(2, &format!("queens {n}")).expect_success();
+        let ended = example(2, &format!("queens {n}")).run().expect_success();
         let text = format!("{solutions} solutions");
         assert!(ended.stdout.contains(&text), "{ended:#?}");
     }
@@ -98,7 +98,7 @@ fn golomb_notices_a_wrong_length_and_a_wrong_number() {
 #[test]
 fn costas_finds_an_array_both_ways() {
     for n_ranks in [1, 2, 3, 5] {
-        let ended = example(n_ranks, "costas 9").expect_success();
+        let ended = example(n_ranks, "costas 9").run().expect_success();
         assert_eq!(ended.stdout.matches("leads to [").count(), 2, "{ended:#?}");
         for line in ended
             .stdout
@@ -162,8 +162,8 @@ fn ranks_with(path: &Path) -> Vec<u32> {
 /// Kills all ranks, or the last one that was started, once the checkpoint has more than `before`.
 fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 {
     let name = path.to_str().expect("a plain name").to_owned();
-    let job = std::thread::spawn(move || example(n_ranks, &format!("langford {name} 12")));
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let job = example(n_ranks, &format!("langford {name} 12")).start();
+    let deadline = Instant::now() + Duration::from_secs(300);
     while n_completed(path) <= before {
         assert!(
             Instant::now() < deadline && !job.is_finished(),
@@ -179,7 +179,7 @@ fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 
         &ranks[ranks.len() - 1..]
     };
     killed.iter().for_each(|&rank| signal("KILL", rank));
-    let ended = job.join().expect("the job's thread");
+    let ended = job.join();
     assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
     assert!(!ended.stdout.contains("pairings"), "{ended:#?}");
     n_completed(path)
@@ -187,22 +187,24 @@ fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 
 
 #[test]
 fn langford_goes_on_after_it_was_killed_with_any_number_of_ranks() {
-    let folder = scratch();
-    let path = folder.path().join("langford.checkpoint");
-    let first = kill_in_the_middle(3, &path, true, 0);
-    let second = kill_in_the_middle(2, &path, false, first);
-    assert!(second > first && first > 0, "{first}, {second}");
+    again(|| {
+        let folder = scratch();
+        let path = folder.path().join("langford.checkpoint");
+        let first = kill_in_the_middle(3, &path, true, 0);
+        let second = kill_in_the_middle(2, &path, false, first);
+        assert!(second > first && first > 0, "{first}, {second}");
 
-    let command = format!("langford {} 12", path.display());
-    let ended = example(1, &command).expect_success();
-    let went_on = format!("{second} of 992 beginnings were completed before");
-    for text in [&*went_on, "12: 108144 pairings, found by 1 ranks"] {
-        assert_eq!(ended.stdout.matches(text).count(), 1, "{text}: {ended:#?}");
-    }
-    let again = example(3, &command).expect_success();
-    for text in ["992 of 992 beginnings", "12: 108144 pairings"] {
-        assert_eq!(again.stdout.matches(text).count(), 1, "{text}: {again:#?}");
-    }
+        let command = format!("langford {} 12", path.display());
+        let ended = example(1, &command).run().expect_success();
+        let went_on = format!("{second} of 992 beginnings were completed before");
+        for text in [&*went_on, "12: 108144 pairings, found by 1 ranks"] {
+            assert_eq!(ended.stdout.matches(text).count(), 1, "{text}: {ended:#?}");
+        }
+        let third = example(3, &command).run().expect_success();
+        for text in ["992 of 992 beginnings", "12: 108144 pairings"] {
+            assert_eq!(third.stdout.matches(text).count(), 1, "{text}: {third:#?}");
+        }
+    });
 }
 
 #[test]
@@ -212,7 +214,9 @@ fn langford_notices_a_wrong_number_and_a_file_of_something_else() {
     let path_name = path.display();
     is_noticed(2, &format!("langford {path_name} 7 27"), "found and known");
     std::fs::write(&path, "something else").expect("a file");
-    let ended = example(2, &format!("langford {path_name} 7"));
+    let ended = example(2, &format!("langford {path_name} 7"))
+        .that_fails()
+        .run();
     assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
     assert!(
         ended.stderr.contains("it is no checkpoint of onesided"),

@@ -132,6 +132,15 @@ fn is_there(process: &str) -> bool {
     std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|text| !text.is_empty())
 }
 
+/// Whether it is gone in a minute: who is killed is there for a moment.
+fn is_gone_soon(process: &str) -> bool {
+    let start = std::time::Instant::now();
+    while is_there(process) && start.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    !is_there(process)
+}
+
 /// Sends a signal to a process.
 fn signal(name: &str, process: u32) {
     let sent = Command::new("kill")

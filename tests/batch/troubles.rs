@@ -6,13 +6,13 @@ use super::*;
 
 #[test]
 fn a_failing_cell_and_a_hanging_one_do_not_stop_the_others() {
-    let batch = Batch::new(&["--ranks=2,3", "--repeat=2", "--time-limit=300ms"])
+    let batch = Batch::new(&["--ranks=2,3", "--repeat=2", "--time-limit=5s"])
         .env("FAKE_FAIL", "2-ranks_9-digits_think-0_rma")
         .env("FAKE_HANG", "3-ranks_9-digits_think-0_collective");
     let start = Instant::now();
     let output = batch.run();
     assert!(
-        start.elapsed() < Duration::from_secs(40),
+        start.elapsed() < Duration::from_secs(120),
         "{:?}",
         start.elapsed()
     );
@@ -29,12 +29,9 @@ fn a_failing_cell_and_a_hanging_one_do_not_stop_the_others() {
             "2-ranks_9-digits_think-0_rma" => {
                 ("failed", Some(3), "exit code 3", "it went wrong: <b>")
             }
-            "3-ranks_9-digits_think-0_collective" => (
-                "timed-out",
-                None,
-                "had not ended after 300ms",
-                "about to hang",
-            ),
+            "3-ranks_9-digits_think-0_collective" => {
+                ("timed-out", None, "had not ended after 5s", "about to hang")
+            }
             _ => ("done", Some(0), "", ""),
         };
         assert_eq!(run["status"], status, "{run}");
@@ -51,7 +48,7 @@ fn a_failing_cell_and_a_hanging_one_do_not_stop_the_others() {
     }
     for (_, process) in batch.log().iter().filter(|(what, _)| what == "child") {
         assert!(
-            !is_there(process),
+            is_gone_soon(process),
             "all that a hanging job had started is gone"
         );
     }

@@ -17,7 +17,7 @@ use proptest::sample::Index;
 use crate::synthetic::Synthetic;
 
 /// No case here has more than a few hundred records.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Numbers at the edges of what fields hold, and of what sums hold.
 const EDGES: [u64; 14] = [

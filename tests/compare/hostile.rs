@@ -157,7 +157,7 @@ fn many_games_of_many_digits_with_few_records_are_read_soon() {
         let start = Instant::now();
         say_all(&read(&run).unwrap());
         assert!(
-            start.elapsed() < Duration::from_secs(20),
+            start.elapsed() < Duration::from_secs(120),
             "{:?}",
             start.elapsed()
         );

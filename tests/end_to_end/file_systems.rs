@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
 
 use onesided::checkpoint::Reader;
 use onesided::trace::{End, RunInfo, Trace};
@@ -11,7 +10,7 @@ use crate::batch::batch;
 use crate::killed::wait_for_records;
 use crate::onesided;
 use crate::processes::{kill, processes_of};
-use crate::support::{Job, Turn, library_to_preload, scratch};
+use crate::support::{Job, Turn, again, library_to_preload, scratch};
 use crate::trace::{findings, tracing};
 
 /// `refuse.c`, compiled once.
@@ -94,29 +93,31 @@ fn a_trace_is_complete_where_files_cannot_be_mapped() {
 /// What was recorded more than a tenth of a second before a `kill -9` is in the file all the same.
 #[test]
 fn a_killed_rank_loses_little_where_files_cannot_be_mapped() {
-    let folder = scratch();
-    let job = tracing(2, folder.path(), "rma --think 1ms --games 1000000 --quiet");
-    let job = refused(job, "map");
-    let job = thread::spawn(move || job.run());
-    wait_for_records(folder.path(), 2);
-    for (pid, rank) in processes_of(folder.path()) {
-        if rank.is_some() {
-            kill(pid);
+    again(|| {
+        let folder = scratch();
+        let job = tracing(2, folder.path(), "rma --think 1ms --games 1000000 --quiet");
+        let job = refused(job, "map");
+        let job = job.start();
+        wait_for_records(folder.path(), 2);
+        for (pid, rank) in processes_of(folder.path()) {
+            if rank.is_some() {
+                kill(pid);
+            }
         }
-    }
-    let ended = job.join().expect("the job's thread");
-    assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
-    let trace = Trace::open(folder.path()).expect("a run");
-    for rank in 0..2 {
-        let mut records = trace.records(rank);
-        assert!(records.by_ref().count() > 20);
-        assert_eq!(records.end(), Some(&End::CutShortUnmapped));
-    }
-    let notes = findings(folder.path()).notes;
-    assert!(
-        notes.iter().any(|note| note.contains("100ms")),
-        "{notes:#?}"
-    );
+        let ended = job.join();
+        assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+        let trace = Trace::open(folder.path()).expect("a run");
+        for rank in 0..2 {
+            let mut records = trace.records(rank);
+            assert!(records.by_ref().count() > 20);
+            assert_eq!(records.end(), Some(&End::CutShortUnmapped));
+        }
+        let notes = findings(folder.path()).notes;
+        assert!(
+            notes.iter().any(|note| note.contains("100ms")),
+            "{notes:#?}"
+        );
+    });
 }
 
 #[test]

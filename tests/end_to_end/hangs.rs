@@ -9,7 +9,7 @@ use onesided::trace::{End, Trace};
 use crate::killed::wait_for_records;
 use crate::onesided;
 use crate::processes::processes_of;
-use crate::support::{Ended, all_at_once, scratch, signal};
+use crate::support::{Ended, again, all_at_once, scratch, signal};
 use crate::trace::{findings, tracing};
 
 /// Stopped processes, which are killed at the end whatever comes: others would find them for ever.
@@ -56,71 +56,75 @@ fn ended_by_watchdog(ended: &Ended) -> bool {
 
 #[test]
 fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
-    // MPI starts in less, also where all cores are taken.
-    const TIMEOUT: Duration = Duration::from_secs(5);
-    for (version, stopped) in [("rma", 0), ("collective", 1)] {
-        let folder = scratch();
-        let args = format!("{version} --think 1ms --games 1000000 --seed 5 --timeout 5s");
-        let job = tracing(3, folder.path(), &args).deadline(Duration::from_secs(60));
-        let job = std::thread::spawn(move || job.run());
-        wait_for_records(folder.path(), 3);
-        let since = Instant::now();
-        let kept = Stopped::ranks(folder.path(), |rank| rank == stopped);
-        let ended = job.join().expect("the job's thread");
-        let took = since.elapsed();
-        drop(kept);
-        let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
-        assert!(!ended.timed_out && ended_by_watchdog(&ended), "{context}");
-        assert!(took < TIMEOUT + Duration::from_secs(10), "{context}");
-        assert!(said_by(&ended, stopped).is_empty(), "{context}");
-        for rank in (0..3).filter(|&rank| rank != stopped) {
-            let said = said_by(&ended, rank);
-            let [line] = said[..] else {
-                panic!("rank {rank} says it once: {context}");
-            };
-            let where_it_waits = match version {
-                "collective" => ["MPI_Allreduce in game ", "MPI_Allreduce before game "],
-                // Where the library makes no progress by itself, claims wait for the home rank.
-                _ => [
-                    "(MPI_Fetch_and_op) on rank 0 in game ",
-                    "MPI_Allreduce before game ",
-                ],
-            };
-            assert!(
-                where_it_waits.iter().any(|place| line.contains(place)),
-                "{context}"
-            );
-            assert!(
-                line.contains(" of 3 (host ") && line.contains(" UTC: "),
-                "{context}"
-            );
+    again(|| {
+        // MPI starts in less, also where all cores are taken.
+        const TIMEOUT: Duration = Duration::from_secs(5);
+        for (version, stopped) in [("rma", 0), ("collective", 1)] {
+            let folder = scratch();
+            let args = format!("{version} --think 1ms --games 1000000 --seed 5 --timeout 5s");
+            let job = tracing(3, folder.path(), &args).deadline(Duration::from_secs(60));
+            let job = job.start();
+            wait_for_records(folder.path(), 3);
+            let since = Instant::now();
+            let kept = Stopped::ranks(folder.path(), |rank| rank == stopped);
+            let ended = job.join();
+            let took = since.elapsed();
+            drop(kept);
+            let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
+            assert!(!ended.timed_out && ended_by_watchdog(&ended), "{context}");
+            assert!(took < TIMEOUT + Duration::from_secs(60), "{context}");
+            assert!(said_by(&ended, stopped).is_empty(), "{context}");
+            for rank in (0..3).filter(|&rank| rank != stopped) {
+                let said = said_by(&ended, rank);
+                let [line] = said[..] else {
+                    panic!("rank {rank} says it once: {context}");
+                };
+                let where_it_waits = match version {
+                    "collective" => ["MPI_Allreduce in game ", "MPI_Allreduce before game "],
+                    // Where the library makes no progress by itself, claims wait for the home rank.
+                    _ => [
+                        "(MPI_Fetch_and_op) on rank 0 in game ",
+                        "MPI_Allreduce before game ",
+                    ],
+                };
+                assert!(
+                    where_it_waits.iter().any(|place| line.contains(place)),
+                    "{context}"
+                );
+                assert!(
+                    line.contains(" of 3 (host ") && line.contains(" UTC: "),
+                    "{context}"
+                );
+            }
+            let trace = Trace::open(folder.path()).expect("a run");
+            for rank in 0..3 {
+                let mut records = trace.records(rank);
+                assert!(records.by_ref().count() > 20, "rank {rank}: {context}");
+                let end = records.end().expect("the end was read");
+                // Open MPI's launcher lets the stopped one go on, with SIGTERM: then it may close its own.
+                let is_right = *end == End::Closed || rank == stopped && *end == End::CutShort;
+                assert!(is_right, "rank {rank}: {end}: {context}");
+            }
+            assert!(findings(folder.path()).recorded.is_some());
         }
-        let trace = Trace::open(folder.path()).expect("a run");
-        for rank in 0..3 {
-            let mut records = trace.records(rank);
-            assert!(records.by_ref().count() > 20, "rank {rank}: {context}");
-            let end = records.end().expect("the end was read");
-            // Open MPI's launcher lets the stopped one go on, with SIGTERM: then it may close its own.
-            let is_right = *end == End::Closed || rank == stopped && *end == End::CutShort;
-            assert!(is_right, "rank {rank}: {end}: {context}");
-        }
-        assert!(findings(folder.path()).recorded.is_some());
-    }
+    });
 }
 
 /// A rank that was stopped, and goes on, has not waited meanwhile.
 #[test]
 fn a_job_that_was_stopped_for_longer_goes_on() {
-    let folder = scratch();
-    let args = "collective --think 2ms --games 60 --seed 5 --timeout 4s";
-    let job = tracing(2, folder.path(), args);
-    let job = std::thread::spawn(move || job.run());
-    wait_for_records(folder.path(), 2);
-    let stopped = Stopped::ranks(folder.path(), |_| true);
-    std::thread::sleep(Duration::from_millis(5500));
-    stopped.go_on();
-    let ended = job.join().expect("the job's thread").expect_success();
-    assert!(ended.took > Duration::from_millis(5500), "{ended:?}");
+    again(|| {
+        let folder = scratch();
+        let args = "collective --think 2ms --games 60 --seed 5 --timeout 4s";
+        let job = tracing(2, folder.path(), args);
+        let job = job.start();
+        wait_for_records(folder.path(), 2);
+        let stopped = Stopped::ranks(folder.path(), |_| true);
+        std::thread::sleep(Duration::from_millis(5500));
+        stopped.go_on();
+        let ended = job.join().expect_success();
+        assert!(ended.took > Duration::from_millis(5500), "{ended:?}");
+    });
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn thinking_is_no_waiting_and_the_watchdog_keeps_nobody_from_ending() {
         assert!(!ended.stderr.contains("has waited"), "{args}: {ended:?}");
     });
     let ended = onesided(2, "play rma --timeout 1h").run().expect_success();
-    assert!(ended.took < Duration::from_secs(20), "{ended:?}");
+    assert!(ended.took < Duration::from_secs(60), "{ended:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::processes::{kill, processes_of};
-use crate::support::{Ended, Job, all_at_once, scratch, signal};
+use crate::support::{Ended, Job, again, all_at_once, scratch, signal};
 use crate::{ONESIDED, onesided};
 
 /// Every way to claim that checkpoints go with.
@@ -76,7 +76,7 @@ impl Folder {
         act: impl FnOnce(&[(u32, Option<u32>)]),
     ) -> Ended {
         let folder = self.path("first");
-        let job = std::thread::spawn(move || job.run());
+        let job = job.start();
         // Other tests have their turn first.
         let deadline = Instant::now() + Duration::from_secs(300);
         while !folder.join(RUN_FILE).exists() || !enough() {
@@ -85,7 +85,7 @@ impl Folder {
             std::thread::sleep(Duration::from_millis(10));
         }
         act(&processes_of(&folder));
-        job.join().expect("the job's thread")
+        job.join()
     }
 
     /// Who has scored what, by the checkpoint.
@@ -168,71 +168,73 @@ fn launcher_of(processes: &[(u32, Option<u32>)]) -> u32 {
 /// What a batch system does (all ranks get it), and what a person does (the launcher gets it).
 #[test]
 fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
-    // What the launcher makes of it does not depend on how digits are claimed.
-    let cases = (METHODS.iter().enumerate())
-        .map(|(index, method)| (index, method, false))
-        .chain([(0, &METHODS[0], true)]);
-    all_at_once(cases, |(index, method, to_launcher)| {
-        let folder = Folder::new();
-        let args = long(method);
-        let name = ["TERM", "INT"][index % 2];
-        let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
-        let ended = folder.act_on(job, 20, |processes| match to_launcher {
-            true => signal(name, launcher_of(processes)),
-            false => (processes.iter().filter(|(_, rank)| rank.is_some()))
-                .for_each(|&(process, _)| signal(name, process)),
-        });
-        let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
-        assert!(
-            !ended.timed_out && ended.took < Duration::from_secs(60),
-            "{context}"
-        );
-        if to_launcher {
-            assert_ne!(ended.code, Some(0), "{context}");
-        } else {
-            let signal = [15, 2][index % 2];
-            assert_eq!(ended.code, Some(128 + signal), "{context}");
-        }
-        // A launcher that ends gives no time to print, at times; that it was told is enough.
-        let summary: Option<Value> = ended.stdout.find('{').and_then(|at| {
-            let until = ended.stdout.rfind('}')?;
-            serde_json::from_str(&ended.stdout[at..=until]).ok()
-        });
-        assert!(summary.is_some() || to_launcher, "{context}");
-        let won = wins(&folder.path("first"));
-        let entries = folder.entries();
-        assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
-        if let Some(summary) = summary {
-            let said = ended.stderr.matches("onesided: ended by SIG").count();
-            assert!(said == 1 || to_launcher && said == 0, "{context}");
-            // Launchers make SIGTERM of SIGINT.
-            let by = summary["cut_short"]["signal"].as_str().expect("a name");
+    again(|| {
+        // What the launcher makes of it does not depend on how digits are claimed.
+        let cases = (METHODS.iter().enumerate())
+            .map(|(index, method)| (index, method, false))
+            .chain([(0, &METHODS[0], true)]);
+        all_at_once(cases, |(index, method, to_launcher)| {
+            let folder = Folder::new();
+            let args = long(method);
+            let name = ["TERM", "INT"][index % 2];
+            let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
+            let ended = folder.act_on(job, 20, |processes| match to_launcher {
+                true => signal(name, launcher_of(processes)),
+                false => (processes.iter().filter(|(_, rank)| rank.is_some()))
+                    .for_each(|&(process, _)| signal(name, process)),
+            });
+            let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
             assert!(
-                by == format!("SIG{name}") || to_launcher && by == "SIGTERM",
+                !ended.timed_out && ended.took < Duration::from_secs(60),
                 "{context}"
             );
-            assert_eq!(
-                summary["cut_short"]["digits_claimed"],
-                won.len(),
-                "{context}"
-            );
-            assert_eq!(summary["points_total"], won.len(), "{context}");
-            let trace = Trace::open(&folder.path("first")).unwrap();
-            for rank in 0..3 {
-                let mut records = trace.records(rank);
-                records.by_ref().for_each(drop);
-                assert_eq!(records.end(), Some(&End::Closed), "{context}");
+            if to_launcher {
+                assert_ne!(ended.code, Some(0), "{context}");
+            } else {
+                let signal = [15, 2][index % 2];
+                assert_eq!(ended.code, Some(128 + signal), "{context}");
             }
-            assert_eq!(trace.run.interrupted.as_deref(), Some(by));
-            let mut digits = won.clone();
-            digits.sort_unstable();
-            assert!(entries.keys().copied().eq(digits), "{context}");
-        }
-        // What the checkpoint has was won, by whom it says.
-        for (digit, entry) in &entries {
-            assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
-        }
-        folder.goes_on([1, 2, 5][index % 3], method);
+            // A launcher that ends gives no time to print, at times; that it was told is enough.
+            let summary: Option<Value> = ended.stdout.find('{').and_then(|at| {
+                let until = ended.stdout.rfind('}')?;
+                serde_json::from_str(&ended.stdout[at..=until]).ok()
+            });
+            assert!(summary.is_some() || to_launcher, "{context}");
+            let won = wins(&folder.path("first"));
+            let entries = folder.entries();
+            assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
+            if let Some(summary) = summary {
+                let said = ended.stderr.matches("onesided: ended by SIG").count();
+                assert!(said == 1 || to_launcher && said == 0, "{context}");
+                // Launchers make SIGTERM of SIGINT.
+                let by = summary["cut_short"]["signal"].as_str().expect("a name");
+                assert!(
+                    by == format!("SIG{name}") || to_launcher && by == "SIGTERM",
+                    "{context}"
+                );
+                assert_eq!(
+                    summary["cut_short"]["digits_claimed"],
+                    won.len(),
+                    "{context}"
+                );
+                assert_eq!(summary["points_total"], won.len(), "{context}");
+                let trace = Trace::open(&folder.path("first")).unwrap();
+                for rank in 0..3 {
+                    let mut records = trace.records(rank);
+                    records.by_ref().for_each(drop);
+                    assert_eq!(records.end(), Some(&End::Closed), "{context}");
+                }
+                assert_eq!(trace.run.interrupted.as_deref(), Some(by));
+                let mut digits = won.clone();
+                digits.sort_unstable();
+                assert!(entries.keys().copied().eq(digits), "{context}");
+            }
+            // What the checkpoint has was won, by whom it says.
+            for (digit, entry) in &entries {
+                assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
+            }
+            folder.goes_on([1, 2, 5][index % 3], method);
+        });
     });
 }
 
@@ -240,38 +242,40 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
 /// as some do.
 #[test]
 fn the_signals_of_batch_systems_and_terminals_end_the_game_as_sigterm_does() {
-    let cases = [
-        ("USR2", 12, "--think-by sleep"),
-        ("XCPU", 24, "--think-by spin"),
-        ("HUP", 1, "--think-by spin"),
-    ];
-    // UCX takes it for its own, in this process as in the ranks.
-    let is_free =
-        |&(_, signal, _): &(&str, i32, &str)| signal != 1 || !catches(std::process::id(), 1);
-    all_at_once(
-        cases.into_iter().filter(is_free),
-        |(name, number, think_by)| {
-            let folder = Folder::new();
-            let args = format!("{LONG} {think_by}");
-            let job = folder.job(2, &args, "--checkpoint-every 1h --checkpoint", "first");
-            let ended = folder.act_on(job, 20, |processes| {
-                for _ in 0..2 {
-                    (processes.iter().filter(|(_, rank)| rank.is_some()))
-                        .for_each(|&(process, _)| signal(name, process));
-                }
-            });
-            let context = format!("SIG{name}: {ended:#?}");
-            assert!(!ended.timed_out, "{context}");
-            assert_eq!(ended.code, Some(128 + number), "{context}");
-            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
-            let by = format!("SIG{name}");
-            assert_eq!(summary["cut_short"]["signal"], by, "{context}");
-            let mut won = wins(&folder.path("first"));
-            won.sort_unstable();
-            assert!(won.len() >= 20, "{context}");
-            assert!(folder.entries().keys().copied().eq(won), "{context}");
-        },
-    );
+    again(|| {
+        let cases = [
+            ("USR2", 12, "--think-by sleep"),
+            ("XCPU", 24, "--think-by spin"),
+            ("HUP", 1, "--think-by spin"),
+        ];
+        // UCX takes it for its own, in this process as in the ranks.
+        let is_free =
+            |&(_, signal, _): &(&str, i32, &str)| signal != 1 || !catches(std::process::id(), 1);
+        all_at_once(
+            cases.into_iter().filter(is_free),
+            |(name, number, think_by)| {
+                let folder = Folder::new();
+                let args = format!("{LONG} {think_by}");
+                let job = folder.job(2, &args, "--checkpoint-every 1h --checkpoint", "first");
+                let ended = folder.act_on(job, 20, |processes| {
+                    for _ in 0..2 {
+                        (processes.iter().filter(|(_, rank)| rank.is_some()))
+                            .for_each(|&(process, _)| signal(name, process));
+                    }
+                });
+                let context = format!("SIG{name}: {ended:#?}");
+                assert!(!ended.timed_out, "{context}");
+                assert_eq!(ended.code, Some(128 + number), "{context}");
+                let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+                let by = format!("SIG{name}");
+                assert_eq!(summary["cut_short"]["signal"], by, "{context}");
+                let mut won = wins(&folder.path("first"));
+                won.sort_unstable();
+                assert!(won.len() >= 20, "{context}");
+                assert!(folder.entries().keys().copied().eq(won), "{context}");
+            },
+        );
+    });
 }
 
 /// The kernel's SIGXCPU, every second from the limit on.
@@ -293,71 +297,75 @@ fn a_limit_of_processor_time_ends_the_game_with_a_summary() {
 /// the signal.
 #[test]
 fn all_ranks_that_a_signal_ended_end_with_its_code() {
-    for version in ["rma", "collective"] {
-        let folder = Folder::new();
-        let first = folder.path("first");
-        let args = format!("{version} {LONG} --quiet --trace {}", first.display());
-        let codes = folder.path("codes");
-        fs::create_dir(&codes).unwrap();
-        // The shells end well, so that no launcher ends one of them for another.
-        let script = format!("{ONESIDED} play {args}; echo $? > {}/$$", codes.display());
-        let job = Job::new(3, "sh").args(["-c".into(), script]);
-        let enough = || n_records(&first) > 50;
-        let ended = folder.wait_for(job, enough, |processes| {
-            (processes.iter().filter(|(_, rank)| rank.is_some()))
-                .for_each(|&(process, _)| signal("TERM", process));
-        });
-        let codes: Vec<String> = fs::read_dir(&codes)
-            .unwrap()
-            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
-            .collect();
-        assert_eq!(codes, ["143\n"; 3], "{version}: {ended:#?}");
-    }
+    again(|| {
+        for version in ["rma", "collective"] {
+            let folder = Folder::new();
+            let first = folder.path("first");
+            let args = format!("{version} {LONG} --quiet --trace {}", first.display());
+            let codes = folder.path("codes");
+            fs::create_dir(&codes).unwrap();
+            // The shells end well, so that no launcher ends one of them for another.
+            let script = format!("{ONESIDED} play {args}; echo $? > {}/$$", codes.display());
+            let job = Job::new(3, "sh").args(["-c".into(), script]);
+            let enough = || n_records(&first) > 50;
+            let ended = folder.wait_for(job, enough, |processes| {
+                (processes.iter().filter(|(_, rank)| rank.is_some()))
+                    .for_each(|&(process, _)| signal("TERM", process));
+            });
+            let codes: Vec<String> = fs::read_dir(&codes)
+                .unwrap()
+                .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+                .collect();
+            assert_eq!(codes, ["143\n"; 3], "{version}: {ended:#?}");
+        }
+    });
 }
 
 /// A job that cannot stop names its checkpoint where it has written one, and no file that is not there.
 #[test]
 fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
-    // Rank 1 does not come, so there is nothing yet when the signal comes.
-    let folder = Folder::new();
-    let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 60 ;; esac; exec \"$@\"";
-    let job = Job::new(2, "sh")
-        .args(["-c", late, "sh", ONESIDED, "play", "rma", "--checkpoint"])
-        .args([folder.checkpoint().display().to_string()]);
-    let job = std::thread::spawn(move || job.run());
-    let ranks = || {
-        let found = processes_of(&folder.checkpoint());
-        found.into_iter().filter(|(_, rank)| *rank == Some(0))
-    };
-    let deadline = Instant::now() + Duration::from_secs(300);
-    while !ranks().any(|(process, _)| catches(process, 15)) {
-        assert!(Instant::now() < deadline && !job.is_finished(), "no rank");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    ranks().for_each(|(process, _)| signal("TERM", process));
-    let ended = job.join().expect("the job's thread");
-    let said = ended.stderr.matches(": no summary\n").count();
-    assert_eq!(said, 1, "{ended:#?}");
-    assert!(!folder.checkpoint().exists());
+    again(|| {
+        // Rank 1 does not come, so there is nothing yet when the signal comes.
+        let folder = Folder::new();
+        let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 60 ;; esac; exec \"$@\"";
+        let job = Job::new(2, "sh")
+            .args(["-c", late, "sh", ONESIDED, "play", "rma", "--checkpoint"])
+            .args([folder.checkpoint().display().to_string()]);
+        let job = job.start();
+        let ranks = || {
+            let found = processes_of(&folder.checkpoint());
+            found.into_iter().filter(|(_, rank)| *rank == Some(0))
+        };
+        let deadline = Instant::now() + Duration::from_secs(300);
+        while !ranks().any(|(process, _)| catches(process, 15)) {
+            assert!(Instant::now() < deadline && !job.is_finished(), "no rank");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        ranks().for_each(|(process, _)| signal("TERM", process));
+        let ended = job.join();
+        let said = ended.stderr.matches(": no summary\n").count();
+        assert_eq!(said, 1, "{ended:#?}");
+        assert!(!folder.checkpoint().exists());
 
-    // Rank 1 is stopped in the middle of the game.
-    let folder = Folder::new();
-    let job = folder.job(2, LONG, "--checkpoint-every 50ms --checkpoint", "first");
-    let ended = folder.act_on(job, 20, |processes| {
-        let of = |rank| move |&&(_, of): &&(u32, Option<u32>)| of == Some(rank);
-        let (stopped, _) = processes.iter().find(of(1)).expect("rank 1");
-        let (told, _) = processes.iter().find(of(0)).expect("rank 0");
-        signal("STOP", *stopped);
-        signal("TERM", *told);
-        wait_until("its end", || !Path::new(&format!("/proc/{told}")).exists());
-        kill(*stopped);
+        // Rank 1 is stopped in the middle of the game.
+        let folder = Folder::new();
+        let job = folder.job(2, LONG, "--checkpoint-every 50ms --checkpoint", "first");
+        let ended = folder.act_on(job, 20, |processes| {
+            let of = |rank| move |&&(_, of): &&(u32, Option<u32>)| of == Some(rank);
+            let (stopped, _) = processes.iter().find(of(1)).expect("rank 1");
+            let (told, _) = processes.iter().find(of(0)).expect("rank 0");
+            signal("STOP", *stopped);
+            signal("TERM", *told);
+            wait_until("its end", || !Path::new(&format!("/proc/{told}")).exists());
+            kill(*stopped);
+        });
+        let said = format!(
+            ": no summary; {} was last written at ",
+            folder.checkpoint().display()
+        );
+        assert_eq!(ended.stderr.matches(&said).count(), 1, "{ended:#?}");
+        assert!(!folder.entries().is_empty());
     });
-    let said = format!(
-        ": no summary; {} was last written at ",
-        folder.checkpoint().display()
-    );
-    assert_eq!(ended.stderr.matches(&said).count(), 1, "{ended:#?}");
-    assert!(!folder.entries().is_empty());
 }
 
 /// `nohup`.
@@ -384,79 +392,86 @@ fn catches(process: u32, signal: u32) -> bool {
 /// What the ranks won after the last checkpoint is claimed anew; what it has is not.
 #[test]
 fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
-    for (victim, method) in [(0, METHODS[0]), (1, METHODS[2]), (2, METHODS[5])] {
-        let folder = Folder::new();
-        let args = long(method);
-        let job = folder.job(3, &args, "--checkpoint-every 30ms --checkpoint", "first");
-        let ended = folder.act_on(job, 40, |processes| {
-            wait_until("a checkpoint", || !folder.entries().is_empty());
-            let (process, _) = (processes.iter())
-                .find(|(_, rank)| *rank == Some(victim))
-                .expect("a rank");
-            kill(*process);
-        });
-        assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
-        let won = wins(&folder.path("first"));
-        let entries = folder.entries();
-        let context = format!("rank {victim}, {args}: {entries:?} of {won:?}");
-        assert!(!entries.is_empty(), "{context}");
-        assert!(entries.keys().all(|digit| won.contains(digit)), "{context}");
-        assert!(folder.path("checkpoint.previous").exists());
-        // On another number of ranks.
-        folder.goes_on(2, method);
-    }
+    again(|| {
+        for (victim, method) in [(0, METHODS[0]), (1, METHODS[2]), (2, METHODS[5])] {
+            let folder = Folder::new();
+            let args = long(method);
+            let job = folder.job(3, &args, "--checkpoint-every 30ms --checkpoint", "first");
+            let ended = folder.act_on(job, 40, |processes| {
+                wait_until("a checkpoint", || !folder.entries().is_empty());
+                let (process, _) = (processes.iter())
+                    .find(|(_, rank)| *rank == Some(victim))
+                    .expect("a rank");
+                kill(*process);
+            });
+            assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+            let won = wins(&folder.path("first"));
+            let entries = folder.entries();
+            let context = format!("rank {victim}, {args}: {entries:?} of {won:?}");
+            assert!(!entries.is_empty(), "{context}");
+            assert!(entries.keys().all(|digit| won.contains(digit)), "{context}");
+            assert!(folder.path("checkpoint.previous").exists());
+            // On another number of ranks.
+            folder.goes_on(2, method);
+        }
+    });
 }
 
 #[test]
 fn sigusr1_writes_a_checkpoint_and_ends_nothing() {
-    let folder = Folder::new();
-    let job = folder.job(2, &long(""), "--checkpoint-every 1h --checkpoint", "first");
-    let before = std::cell::Cell::new(0);
-    let ended = folder.act_on(job, 20, |processes| {
-        assert!(folder.entries().is_empty(), "nothing was due");
-        let ranks = processes.iter().filter(|(_, rank)| rank.is_some());
-        ranks.for_each(|&(process, _)| signal("USR1", process));
-        wait_until("a checkpoint", || !folder.entries().is_empty());
-        before.set(folder.entries().len());
+    again(|| {
+        let folder = Folder::new();
+        let job = folder.job(2, &long(""), "--checkpoint-every 1h --checkpoint", "first");
+        let before = std::cell::Cell::new(0);
+        let ended = folder.act_on(job, 20, |processes| {
+            assert!(folder.entries().is_empty(), "nothing was due");
+            let ranks = processes.iter().filter(|(_, rank)| rank.is_some());
+            ranks.for_each(|&(process, _)| signal("USR1", process));
+            wait_until("a checkpoint", || !folder.entries().is_empty());
+            before.set(folder.entries().len());
+        });
+        ended.expect_success();
+        assert!(before.get() >= 20);
+        assert_eq!(wins(&folder.path("first")).len(), DIGITS as usize);
     });
-    ended.expect_success();
-    assert!(before.get() >= 20);
-    assert_eq!(wins(&folder.path("first")).len(), DIGITS as usize);
 }
 
 /// One rank is told, and tells the others in the next allreduce.
 #[test]
 fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
-    for told in [&[0, 1, 2][..], &[1]] {
-        let folder = Folder::new();
-        let args = "play collective --digits 300 --think exp:4ms --seed 3 --format json --trace";
-        let job = onesided(3, args).args([folder.path("first").display().to_string()]);
-        let ended = folder.wait_for(
-            job,
-            || n_records(&folder.path("first")) > 100,
-            |processes| {
-                let is_told = |rank: Option<u32>| rank.is_some_and(|rank| told.contains(&rank));
-                (processes.iter().filter(|(_, rank)| is_told(*rank)))
-                    .for_each(|&(process, _)| signal("TERM", process));
-            },
-        );
-        assert_eq!(
-            (ended.code, ended.timed_out),
-            (Some(143), false),
-            "{ended:#?}"
-        );
-        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
-        assert_eq!(summary["cut_short"]["signal"], "SIGTERM", "{summary:#}");
-        let rounds = summary["rounds"].as_u64().unwrap();
-        for rank in summary["per_rank"].as_array().unwrap() {
-            let steps = rank["guesses"].as_u64().unwrap() + rank["points"].as_u64().unwrap();
-            assert_eq!(
-                (steps, rank["operations"].as_u64()),
-                (rounds, Some(rounds)),
-                "{summary:#}"
+    again(|| {
+        for told in [&[0, 1, 2][..], &[1]] {
+            let folder = Folder::new();
+            let args =
+                "play collective --digits 300 --think exp:4ms --seed 3 --format json --trace";
+            let job = onesided(3, args).args([folder.path("first").display().to_string()]);
+            let ended = folder.wait_for(
+                job,
+                || n_records(&folder.path("first")) > 100,
+                |processes| {
+                    let is_told = |rank: Option<u32>| rank.is_some_and(|rank| told.contains(&rank));
+                    (processes.iter().filter(|(_, rank)| is_told(*rank)))
+                        .for_each(|&(process, _)| signal("TERM", process));
+                },
             );
+            assert_eq!(
+                (ended.code, ended.timed_out),
+                (Some(143), false),
+                "{ended:#?}"
+            );
+            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+            assert_eq!(summary["cut_short"]["signal"], "SIGTERM", "{summary:#}");
+            let rounds = summary["rounds"].as_u64().unwrap();
+            for rank in summary["per_rank"].as_array().unwrap() {
+                let steps = rank["guesses"].as_u64().unwrap() + rank["points"].as_u64().unwrap();
+                assert_eq!(
+                    (steps, rank["operations"].as_u64()),
+                    (rounds, Some(rounds)),
+                    "{summary:#}"
+                );
+            }
         }
-    }
+    });
 }
 
 #[test]

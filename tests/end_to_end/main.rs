@@ -9,6 +9,7 @@ mod file_systems;
 mod hangs;
 mod interrupted;
 mod killed;
+mod launchers;
 #[path = "../support/ledger.rs"]
 mod ledger;
 mod limits;

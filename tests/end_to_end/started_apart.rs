@@ -7,7 +7,7 @@ use crate::support::{Ended, Job, all_at_once, scratch};
 use crate::{ONESIDED, onesided};
 
 /// Long for the start of MPI, and short for a hang.
-const SOON: Duration = Duration::from_secs(25);
+const SOON: Duration = Duration::from_secs(60);
 
 /// One rank of `onesided FIRST` and `n_others` of `onesided OTHERS`, in one job.
 fn apart(first: &str, n_others: u32, others: &str) -> Job {

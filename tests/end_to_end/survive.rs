@@ -14,7 +14,7 @@ use crate::interrupted::{DIGITS, Folder, wins};
 use crate::onesided;
 use crate::processes::{kill, processes_of};
 use crate::started_wrongly::skip;
-use crate::support::{Ended, Job, signal};
+use crate::support::{Ended, Job, again, signal};
 use crate::trace::findings;
 
 /// Every way to claim that can survive, each with as much to do as takes some seconds.
@@ -140,50 +140,52 @@ fn assert_all_gone(folder: &Folder, context: &str) {
 
 #[test]
 fn survivors_finish_the_game_without_the_dead() {
-    let Some(lets_live) = lets_live() else {
-        return skip("this launcher is not known to let survivors live");
-    };
-    // A campaign has them all, so many times.
-    let ways: Vec<_> = match std::env::var("ONESIDED_KILLS") {
-        Ok(n) => std::iter::repeat_n(METHODS, n.parse().expect("a number"))
-            .flatten()
-            .collect(),
-        Err(_) => METHODS.iter().step_by(3).collect(),
-    };
-    let (mut n_right, mut n_codes, mut n_kills) = (0, 0, 0);
-    for (index, args) in ways.into_iter().enumerate() {
-        let victims: &[u32] = [&[1][..], &[3], &[2], &[1, 3], &[1, 2, 3]][index % 5];
-        let folder = Folder::new();
-        let wait = Duration::from_millis(any_below(1500));
-        let job = surviving(&folder, args, lets_live);
-        let won_some = || wins(&folder.path("first")).len() > 3;
-        let ended = folder.wait_for(job, won_some, |processes| {
-            std::thread::sleep(wait);
-            victims
-                .iter()
-                .for_each(|&rank| kill(process_of(rank, processes)));
-        });
-        let context = format!("{args}, {victims:?} killed after {wait:?}: {ended:#?}");
-        assert!(!ended.timed_out, "{context}");
-        assert_all_gone(&folder, &context);
-        n_kills += 1;
-        // Open MPI ends with 0 also where there is none.
-        if ended.stdout.contains('{') {
-            assert_right(&folder, &ended, victims, &context);
-            n_right += 1;
-            n_codes += usize::from(ended.code == Some(0));
-        } else {
-            assert!(is_explained(&ended), "{context}");
-            println!("no result: {context}");
+    again(|| {
+        let Some(lets_live) = lets_live() else {
+            return skip("this launcher is not known to let survivors live");
+        };
+        // A campaign has them all, so many times.
+        let ways: Vec<_> = match std::env::var("ONESIDED_KILLS") {
+            Ok(n) => std::iter::repeat_n(METHODS, n.parse().expect("a number"))
+                .flatten()
+                .collect(),
+            Err(_) => METHODS.iter().step_by(3).collect(),
+        };
+        let (mut n_right, mut n_codes, mut n_kills) = (0, 0, 0);
+        for (index, args) in ways.into_iter().enumerate() {
+            let victims: &[u32] = [&[1][..], &[3], &[2], &[1, 3], &[1, 2, 3]][index % 5];
+            let folder = Folder::new();
+            let wait = Duration::from_millis(any_below(1500));
+            let job = surviving(&folder, args, lets_live);
+            let won_some = || wins(&folder.path("first")).len() > 3;
+            let ended = folder.wait_for(job, won_some, |processes| {
+                std::thread::sleep(wait);
+                victims
+                    .iter()
+                    .for_each(|&rank| kill(process_of(rank, processes)));
+            });
+            let context = format!("{args}, {victims:?} killed after {wait:?}: {ended:#?}");
+            assert!(!ended.timed_out, "{context}");
+            assert_all_gone(&folder, &context);
+            n_kills += 1;
+            // Open MPI ends with 0 also where there is none.
+            if ended.stdout.contains('{') {
+                assert_right(&folder, &ended, victims, &context);
+                n_right += 1;
+                n_codes += usize::from(ended.code == Some(0));
+            } else {
+                assert!(is_explained(&ended), "{context}");
+                println!("no result: {context}");
+            }
         }
-    }
-    println!(
-        "the others finished after {n_right} of {n_kills} deaths, {n_codes} times with code 0"
-    );
-    // Hydra of MPICH 4.0.2 makes 1 of all zeros at times.
-    let tells = !is_mpich_4_0();
-    assert!(!tells || n_codes == n_right, "{n_codes} of {n_right}");
-    assert!(n_right * 10 >= n_kills * 8, "{n_right} of {n_kills}");
+        println!(
+            "the others finished after {n_right} of {n_kills} deaths, {n_codes} times with code 0"
+        );
+        // Hydra of MPICH 4.0.2 makes 1 of all zeros at times.
+        let tells = !is_mpich_4_0();
+        assert!(!tells || n_codes == n_right, "{n_codes} of {n_right}");
+        assert!(n_right * 10 >= n_kills * 8, "{n_right} of {n_kills}");
+    });
 }
 
 #[test]
@@ -200,67 +202,71 @@ fn where_nobody_dies_all_is_as_without() {
 /// What it had claimed is gone with it, but for the checkpoint.
 #[test]
 fn the_home_rank_cannot_be_survived_and_the_message_says_how_to_go_on() {
-    let Some(lets_live) = lets_live() else {
-        return skip("this launcher is not known to let survivors live");
-    };
-    let folder = Folder::new();
-    let job = surviving(
-        &folder,
-        "--guess unclaimed --checkpoint-every 30ms",
-        lets_live,
-    );
-    let ended = folder.wait_for(
-        job,
-        || folder.checkpoint().exists() && folder.entries().len() > 20,
-        |processes| kill(process_of(0, processes)),
-    );
-    let context = format!("{ended:#?}");
-    assert!(!ended.timed_out && ended.stdout.is_empty(), "{context}");
-    // Open MPI 4 with --enable-recovery ends with 0 whatever happens, MPI_Abort included.
-    let library = rma::library().expect("a library");
-    let tells = (library.family, library.version[0]) != (Family::OpenMpi, 4);
-    assert!(ended.code != Some(0) || !tells, "{context}");
-    assert_all_gone(&folder, &context);
-    let said = ended
-        .stderr
-        .matches("--survive cannot go on without it; --resume")
-        .count();
-    assert!(said == 1 || is_explained(&ended) && said == 0, "{context}");
-    folder.goes_on(2, "--guess unclaimed");
+    again(|| {
+        let Some(lets_live) = lets_live() else {
+            return skip("this launcher is not known to let survivors live");
+        };
+        let folder = Folder::new();
+        let job = surviving(
+            &folder,
+            "--guess unclaimed --checkpoint-every 30ms",
+            lets_live,
+        );
+        let ended = folder.wait_for(
+            job,
+            || folder.checkpoint().exists() && folder.entries().len() > 20,
+            |processes| kill(process_of(0, processes)),
+        );
+        let context = format!("{ended:#?}");
+        assert!(!ended.timed_out && ended.stdout.is_empty(), "{context}");
+        // Open MPI 4 with --enable-recovery ends with 0 whatever happens, MPI_Abort included.
+        let library = rma::library().expect("a library");
+        let tells = (library.family, library.version[0]) != (Family::OpenMpi, 4);
+        assert!(ended.code != Some(0) || !tells, "{context}");
+        assert_all_gone(&folder, &context);
+        let said = ended
+            .stderr
+            .matches("--survive cannot go on without it; --resume")
+            .count();
+        assert!(said == 1 || is_explained(&ended) && said == 0, "{context}");
+        folder.goes_on(2, "--guess unclaimed");
+    });
 }
 
 /// It comes back, when what it had claimed is somebody else's.
 #[test]
 fn a_rank_that_was_only_away_spoils_nothing() {
-    let Some(lets_live) = lets_live() else {
-        return skip("this launcher is not known to let survivors live");
-    };
-    for args in [
-        "--guess unclaimed",
-        "--guess ticket --claim-with shared-memory",
-    ] {
-        let folder = Folder::new();
-        // More to do for all, so that it comes back before the end.
-        let args = format!("{args} --think-per-rank 1ms --straggler 3=200ms --think-by sleep");
-        let job = surviving(&folder, &args, lets_live);
-        let ended = folder.wait_for(
-            job,
-            || wins(&folder.path("first")).len() > 10,
-            |processes| {
-                let process = process_of(2, processes);
-                signal("STOP", process);
-                std::thread::sleep(Duration::from_millis(3500));
-                signal("CONT", process);
-            },
-        );
-        let context = format!("{args}: {ended:#?}");
-        assert!(!ended.timed_out, "{context}");
-        assert_all_gone(&folder, &context);
-        assert!(ended.code == Some(0) || is_mpich_4_0(), "{context}");
-        let said = "rank 2 has given no sign of life for 2s";
-        assert!(ended.stderr.contains(said), "{context}");
-        assert_right(&folder, &ended, &[2], &context);
-    }
+    again(|| {
+        let Some(lets_live) = lets_live() else {
+            return skip("this launcher is not known to let survivors live");
+        };
+        for args in [
+            "--guess unclaimed",
+            "--guess ticket --claim-with shared-memory",
+        ] {
+            let folder = Folder::new();
+            // More to do for all, so that it comes back before the end.
+            let args = format!("{args} --think-per-rank 1ms --straggler 3=200ms --think-by sleep");
+            let job = surviving(&folder, &args, lets_live);
+            let ended = folder.wait_for(
+                job,
+                || wins(&folder.path("first")).len() > 10,
+                |processes| {
+                    let process = process_of(2, processes);
+                    signal("STOP", process);
+                    std::thread::sleep(Duration::from_millis(3500));
+                    signal("CONT", process);
+                },
+            );
+            let context = format!("{args}: {ended:#?}");
+            assert!(!ended.timed_out, "{context}");
+            assert_all_gone(&folder, &context);
+            assert!(ended.code == Some(0) || is_mpich_4_0(), "{context}");
+            let said = "rank 2 has given no sign of life for 2s";
+            assert!(ended.stderr.contains(said), "{context}");
+            assert_right(&folder, &ended, &[2], &context);
+        }
+    });
 }
 
 #[test]

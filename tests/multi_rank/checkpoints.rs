@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use onesided::checkpoint::Writer;
 use onesided::claim::{
@@ -397,14 +397,18 @@ fn finish<B: Completing>(comm: &Comm<'_>, board: &mut B, seed: u64) -> Vec<usize
         done.extend(won);
     }
     // Somebody may have claimed the last item of a word, and not counted the word yet.
-    for _ in 0..10_000 {
+    let start = Instant::now();
+    loop {
         board.look().unwrap();
         if board.all_known_claimed() {
             return done;
         }
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "not all is known to be claimed"
+        );
         std::thread::sleep(Duration::from_micros(100));
     }
-    panic!("not all is known to be claimed");
 }
 
 /// Chunks, whole and in part: what is drawn after a restart is what was free, and the end is found.

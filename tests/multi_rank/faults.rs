@@ -5,8 +5,6 @@
     reason = "the fault is in a call that the crate does not make"
 )]
 
-use std::time::Duration;
-
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
 use onesided::rma::faults::{self, Fault};
@@ -208,7 +206,7 @@ fn is_where_the_table_says(
     variables: &[(&str, &str)],
 ) -> Result<(), Failed> {
     let library = rma::library().map_err(|error| error.to_string())?;
-    let job = launch_with(2, body, Duration::from_secs(30), variables);
+    let job = launch_with(2, body, crate::harness::DEADLINE, variables);
     let name = fault.name;
     match (applies && fault.is_in(&library), job.verdict()) {
         (true, Err(_)) | (false, Ok(())) => Ok(()),

@@ -21,7 +21,7 @@ use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, ErrorKind, Family, Mpi, Progress, ThreadLevel};
 
 use crate::harness::{Body, library_with_faults};
-use crate::support::{Ended, Job, all_at_once};
+use crate::support::{Death, Ended, Job, all_at_once};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -196,7 +196,7 @@ pub fn trials() -> Vec<Trial> {
     const COMPLETED: &str = "item 7 was completed before";
     let fails = |name: &'static str, why: &'static str| {
         Trial::test(format!("programs::{name}_ends_the_job"), move || {
-            let ended = job(name);
+            let ended = job(name, &[]).that_fails().run();
             match ended.code != Some(0)
                 && !ended.timed_out
                 && ended.stderr.matches(why).count() == 1
@@ -256,13 +256,15 @@ pub fn trials() -> Vec<Trial> {
                     "a_panic_while_others_end_mpi",
                     "a_panic_while_others_have_run",
                 ];
-                let n_jobs = if is_under_hydra() { 4 } else { 60 };
-                for program in PROGRAMS {
-                    if let Some(ended) = first_that_ends_badly(program, n_jobs) {
-                        return Err(Failed::from(format!("{program}: {ended:#?}")));
-                    }
+                // Of 120 jobs 7 end badly without the barriers; with them one in a thousand, as all jobs.
+                let (n_jobs, bearable) = if is_under_hydra() { (4, 0) } else { (60, 2) };
+                let of = |program: &&str| those_that_end_badly(program, n_jobs, bearable + 1);
+                let bad: Vec<_> = PROGRAMS.iter().flat_map(of).collect();
+                let launchers = bad.iter().all(|(_, death)| death.is_some());
+                match launchers && bad.len() <= bearable {
+                    true => Ok(()),
+                    false => Err(Failed::from(format!("{bad:#?}"))),
                 }
-                Ok(())
             },
         ),
     ];
@@ -272,10 +274,10 @@ pub fn trials() -> Vec<Trial> {
             "programs::a_launcher_crashes_or_hangs_when_a_rank_aborts_during_mpi_finalize",
             || {
                 let program = "a_panic_while_others_are_in_mpi_finalize";
-                match first_that_ends_badly(program, 400) {
-                    Some(ended) if ended.timed_out || ended.code != Some(101) => Ok(()),
-                    Some(ended) => Err(Failed::from(format!("not by its end: {ended:#?}"))),
-                    None => Err(Failed::from("no job of 400: the barriers are needless")),
+                match &those_that_end_badly(program, 400, 1)[..] {
+                    [] => Err(Failed::from("no job of 400: the barriers are needless")),
+                    [(ended, death), ..] if ended.timed_out || death.is_some() => Ok(()),
+                    other => Err(Failed::from(format!("not by its launcher: {other:#?}"))),
                 }
             },
         ));
@@ -289,46 +291,43 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn ends_well(name: &str, variables: &[(&str, &str)]) -> std::result::Result<(), Failed> {
-    let ended = job_with(name, variables);
+    let ended = job(name, variables).run();
     match ended.code == Some(0) && !ended.timed_out {
         true => Ok(()),
         false => Err(Failed::from(format!("it was to end with 0: {ended:#?}"))),
     }
 }
 
-/// The first of `n_jobs`, four at once, that does not end with the code of its panic, soon.
-fn first_that_ends_badly(name: &str, n_jobs: usize) -> Option<Ended> {
-    let (started, found) = (AtomicUsize::new(0), Mutex::new(None));
+/// Of `n_jobs`, four at once, those that do not end with the code of their panic, soon, until `enough` have not.
+fn those_that_end_badly(name: &str, n_jobs: usize, enough: usize) -> Vec<(Ended, Option<Death>)> {
+    let (started, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     all_at_once(0..4, |_| {
-        while started.fetch_add(1, Relaxed) < n_jobs && found.lock().expect("lock").is_none() {
+        while started.fetch_add(1, Relaxed) < n_jobs && found.lock().expect("lock").len() < enough {
             let program = std::env::current_exe().expect("a running program");
-            let ended = Job::new(2, program)
+            let (ended, death) = Job::new(2, program)
                 .args(["--program", name])
-                .deadline(Duration::from_secs(20))
-                .run();
+                .deadline(Duration::from_secs(60))
+                .that_fails()
+                .run_once();
             let is_right = match is_under_hydra() {
                 true => ended.code != Some(0), // it may be another's
                 false => ended.code == Some(101),
             };
             if ended.timed_out || !is_right || ended.stderr.matches(LATE).count() != 1 {
-                *found.lock().expect("lock") = Some(ended);
+                found.lock().expect("lock").push((ended, death));
             }
         }
     });
     found.into_inner().expect("lock")
 }
 
-fn job(name: &str) -> Ended {
-    job_with(name, &[])
-}
-
-fn job_with(name: &str, variables: &[(&str, &str)]) -> Ended {
+fn job(name: &str, variables: &[(&str, &str)]) -> Job {
     let program = std::env::current_exe().expect("a running program");
     let job = Job::new(3, program)
         .args(["--program", name])
-        .deadline(Duration::from_secs(30));
+        .deadline(Duration::from_secs(60));
     let set = |job: Job, &(variable, value): &(&str, &str)| job.env(variable, value);
-    variables.iter().fold(job, set).run()
+    variables.iter().fold(job, set)
 }
 
 fn complete_twice_on_rank_1(comm: &Comm<'_>) -> rma::Result<()> {

@@ -13,7 +13,7 @@ use onesided::rma::library;
 use crate::harness::{self, Body, BodyJob, DEADLINE, RANK_COUNTS};
 
 /// How long all bodies together may take.
-const TOGETHER: Duration = Duration::from_secs(300);
+const TOGETHER: Duration = Duration::from_secs(900);
 
 /// The job of one rank count, started by whichever case asks first.
 struct Together {

@@ -149,11 +149,19 @@ fn probe_then_receive(comm: &Comm<'_>) {
     print_all(comm, &0);
 }
 
+/// How long a job may take: where it is to hang, no longer than it needs to get there.
+fn patience(has_fault: bool) -> Duration {
+    match has_fault {
+        true => Duration::from_secs(12),
+        false => harness::DEADLINE,
+    }
+}
+
 fn what_was_probed_is_received_except_where_the_table_says() {
     let library = rma::library().expect("the library names itself");
     let has_fault = faults::MPICH_5_0_PROBE_THEN_RECEIVE.is_in(&library);
     let hosts = Hosts::up(2);
-    let job = |remedy: &[(&str, &str)]| {
+    let job = |remedy: &[(&str, &str)], patience| {
         harness::launch_by(
             |_, program| {
                 let job = hosts.job(1, Within::SharedMemory, program);
@@ -163,10 +171,10 @@ fn what_was_probed_is_received_except_where_the_table_says() {
             },
             2,
             PROBE_THEN_RECEIVE.name,
-            Duration::from_secs(12),
+            patience,
         )
     };
-    let as_it_is = job(&[]);
+    let as_it_is = job(&[], patience(has_fault));
     match has_fault {
         false => drop(result_of::<Vec<u8>>(&as_it_is)),
         true => {
@@ -175,7 +183,7 @@ fn what_was_probed_is_received_except_where_the_table_says() {
                 "{library} no longer has the fault: mend the table"
             );
             let remedy = faults::MPICH_5_0_PROBE_THEN_RECEIVE.variables();
-            drop(result_of::<Vec<u8>>(&job(&remedy)));
+            drop(result_of::<Vec<u8>>(&job(&remedy, harness::DEADLINE)));
         }
     }
 }
@@ -194,7 +202,7 @@ fn jobs_end_except_where_the_table_says() {
                 let job = hosts.job(per_host, Within::SharedMemory, program);
                 job.env(harness::PLAIN_END, "1")
             };
-            let job = harness::launch_by(job, 3, ENDS.name, Duration::from_secs(10));
+            let job = harness::launch_by(job, 3, ENDS.name, patience(has_fault));
             job.ended.timed_out
         };
         let hangs = (0..n_attempts).any(hangs);
@@ -206,9 +214,7 @@ fn jobs_end_except_where_the_table_says() {
         for _ in 0..4 {
             let play = hosts.job(per_host, Within::SharedMemory, crate::ONESIDED);
             let play = play.args("play collective --format json".split(' '));
-            play.deadline(Duration::from_secs(30))
-                .run()
-                .expect_success();
+            play.deadline(harness::DEADLINE).run().expect_success();
         }
     }
 }

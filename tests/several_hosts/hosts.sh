@@ -31,7 +31,7 @@ make() { # FOLDER N SWITCH DELAY_US CLOCK_S COMMON...
     done
     if ((delay_us)); then
         exec {from_switch}< <(exec "$switch" "$delay_us" "${taps[@]}")
-        read -r -t 10 ready <&"$from_switch" && [[ $ready == ready ]]
+        read -r -t 60 ready <&"$from_switch" && [[ $ready == ready ]]
     else
         ip link add bridge0 type bridge
         ip link set bridge0 up
@@ -51,7 +51,7 @@ make_host() { # I FOLDER AHEAD_S COMMON...
     (($3 == 0)) || clock=(--time --monotonic "$3" --boottime "$3")
     unshare --net --uts --ipc --mount --propagation private "${clock[@]}" --fork -- \
         "${BASH_SOURCE[0]}" be_host "$@" </dev/null &
-    for ((try = 0; try < 500; try++)); do
+    for ((try = 0; try < 6000; try++)); do
         [[ ! -s $file ]] || return 0
         sleep 0.01
     done

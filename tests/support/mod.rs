@@ -3,14 +3,22 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod launcher;
 mod preload;
 mod turn;
 
+use launcher::{Before, MARK, ranks_left};
+
+#[allow(unused_imports, reason = "each test program uses its own part")]
+pub use launcher::{Death, again};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use preload::{library_to_preload, mpicc};
 #[allow(unused_imports, reason = "each test program uses its own part")]
@@ -37,6 +45,32 @@ pub struct Job {
     alone: bool,
     /// Whether it waits for no turn.
     at_once: bool,
+    /// Whether a test does something to it while it runs.
+    acted_on: bool,
+    /// Whether its launcher is made to die, by a test of the launcher rule.
+    is_drill: bool,
+    /// Whether ranks are to fail.
+    to_fail: bool,
+}
+
+/// A job under way, to which the test does something.
+#[derive(Debug)]
+pub struct Running(JoinHandle<Ended>);
+
+impl Running {
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// Where its launcher died, in a way that [`again`] knows.
+    pub fn join(self) -> Ended {
+        let ended = self.0.join();
+        ended.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    }
 }
 
 /// How a job ended.
@@ -87,7 +121,23 @@ impl Job {
             keeper: None,
             alone: false,
             at_once: false,
+            acted_on: false,
+            is_drill: false,
+            to_fail: false,
         }
+    }
+
+    /// Ranks are to fail, and may say so: their launcher is no less to blame for its own death.
+    pub fn that_fails(mut self) -> Self {
+        self.to_fail = true;
+        self
+    }
+
+    /// Takes another launcher, whose deaths are none of MPI's.
+    pub fn drill(mut self, launcher: impl Into<PathBuf>) -> Self {
+        self.launcher = launcher.into();
+        self.is_drill = true;
+        self
     }
 
     /// Lets no other job run beside it: for what measures time.
@@ -187,8 +237,24 @@ impl Job {
         self
     }
 
-    /// Runs the job to its end, when it has its turn.
-    pub fn run(mut self) -> Ended {
+    /// Runs the job to its end, when it has its turn; again where its [launcher died](launcher).
+    pub fn run(self) -> Ended {
+        let values = self.envs.iter().map(|(_, value)| value);
+        let words = self.args.iter().chain(values).map(String::as_str);
+        let before = (!self.acted_on).then(|| Before::of(words));
+        let job = format!("{} {}", self.program.display(), self.args.join(" "));
+        launcher::to_its_end(before.as_ref(), self.is_drill, &job, || self.run_once())
+    }
+
+    /// Starts the job; a test that then does something to it goes through [`again`].
+    pub fn start(mut self) -> Running {
+        self.acted_on = true;
+        Running(std::thread::spawn(move || self.run()))
+    }
+
+    /// [`run`](Self::run), and never again: whether the launcher died is part of what is returned.
+    pub fn run_once(&self) -> (Ended, Option<Death>) {
+        static N_JOBS: AtomicU32 = AtomicU32::new(0);
         // Several hosts are one machine's, and one set of them.
         let _turn = match self.alone || self.keeper.is_some() {
             _ if self.at_once => None,
@@ -197,9 +263,10 @@ impl Job {
         };
         let start = Instant::now();
         let under = ranks_under();
-        if !under.is_empty() {
-            self.deadline *= 10; // as much slower as valgrind may be
-        }
+        let deadline = match under.is_empty() {
+            true => self.deadline,
+            false => self.deadline * 10, // as much slower as valgrind may be
+        };
         let mut command = match self.through.split_first() {
             Some((first, rest)) => {
                 let mut command = Command::new(first);
@@ -208,12 +275,14 @@ impl Job {
             }
             None => Command::new(&self.launcher),
         };
-        if let Some(variables) = self.environment {
-            command.env_clear().envs(variables);
+        if let Some(variables) = &self.environment {
+            command.env_clear().envs(variables.iter().cloned());
         }
-        command.envs(self.launcher_envs);
+        command.envs(self.launcher_envs.iter().cloned());
+        let mark = format!("{}-{}", std::process::id(), N_JOBS.fetch_add(1, Relaxed));
         // `env` sets the variables for every launcher alike.
         let mut child = command
+            .env(MARK, &mark)
             .args(["-n", &self.n_ranks.to_string()])
             .args(&self.launcher_args)
             .arg("env")
@@ -232,16 +301,22 @@ impl Job {
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdout = read_in_thread(child.stdout.take().expect("piped"));
         let stderr = read_in_thread(child.stderr.take().expect("piped"));
-        let code = wait_until(&mut child, start + self.deadline);
-        let timed_out = code.is_none();
-        let code = code.unwrap_or_else(|| kill(&mut child, self.keeper));
-        Ended {
-            code,
-            timed_out,
+        let in_time = wait_until(&mut child, start + deadline);
+        let left = match in_time {
+            Some(_) => Vec::new(),
+            None => ranks_left(&mark),
+        };
+        let stacks = launcher::stacks(&left);
+        let status = in_time.unwrap_or_else(|| kill(&mut child, self.keeper));
+        let ended = Ended {
+            code: status.code(),
+            timed_out: in_time.is_none(),
             stdout: stdout.join().expect("reader"),
-            stderr: stderr.join().expect("reader"),
+            stderr: stderr.join().expect("reader") + &stacks,
             took: start.elapsed(),
-        }
+        };
+        let death = launcher::death(&ended, status.signal(), !left.is_empty(), self.to_fail);
+        (ended, death)
     }
 }
 
@@ -264,11 +339,11 @@ fn read_in_thread(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// The exit code, or `None` when the deadline has passed.
-fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
+/// How it ended, or `None` when the deadline has passed.
+fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("own child") {
-            return Some(status.code());
+            return Some(status);
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -276,15 +351,14 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
 }
 
 /// Asks the launcher to end the job, and after 10 s insists.
-fn kill(child: &mut Child, keeper: Option<u32>) -> Option<i32> {
+fn kill(child: &mut Child, keeper: Option<u32>) -> ExitStatus {
     signal("TERM", child.id());
-    let code = wait_until(child, Instant::now() + Duration::from_secs(10));
-    code.unwrap_or_else(|| {
+    wait_until(child, Instant::now() + Duration::from_secs(10)).unwrap_or_else(|| {
         if let Some(keeper) = keeper {
             signal("KILL", keeper);
         }
         let _ = child.kill();
-        child.wait().expect("own child").code()
+        child.wait().expect("own child")
     })
 }
 
