@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::Signal;
+
 use super::cell::{Cell, duration};
 use super::folder::MARK;
 use super::journal::{Entry, Status};
@@ -24,8 +26,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// the job is cancelled, `srun` hears of it from the controller, and before the node tells the script.
 const SLURM_GRACE: Duration = Duration::from_secs(5);
 
-/// Most times that a run is started, where Slurm could not launch it.
+/// Most times that a run is started, where its launcher is why it failed.
 const LAUNCHES: u32 = 3;
+
+/// Signals that a launcher that crashes dies of, and that nobody sends to one.
+const OF_CRASHES: [i32; 5] = [
+    Signal::ILL.as_raw(),
+    Signal::ABORT.as_raw(),
+    Signal::BUS.as_raw(),
+    Signal::FPE.as_raw(),
+    Signal::SEGV.as_raw(),
+];
 
 /// Most that is kept of what a run said that went wrong.
 const MAX_LINES: usize = 20;
@@ -64,6 +75,14 @@ fn was_not_launched(folder: &Path) -> bool {
     let said = String::from_utf8_lossy(&said);
     said.lines()
         .any(|line| line.starts_with("srun: error: task") && line.contains("launch failed"))
+}
+
+/// Whether a rank is to blame for how a run ended: it says so, or its launcher does.
+fn blames_a_rank(folder: &Path) -> bool {
+    const WORDS: [&str; 4] = ["onesided: rank", "panicked", "on signal", "BAD TERMINATION"];
+    let said = fs::read(folder.join("stderr")).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    WORDS.iter().any(|words| said.contains(words))
 }
 
 /// Whether ranks ended their run because one had waited for longer than `--timeout` in one operation. Some
@@ -147,11 +166,16 @@ impl Jobs {
     ) -> io::Result<Option<Entry>> {
         for _ in 1..LAUNCHES {
             let entry = self.play_once(cell, run, folder, limit, &mut goes_on)?;
-            let failed = matches!(&entry, Some(entry) if entry.status == Status::Failed);
-            if !(failed && was_not_launched(folder)) {
+            let why = entry
+                .as_ref()
+                .and_then(|entry| no_verdict(entry, cell, run, folder));
+            let Some(why) = why else {
                 return Ok(entry);
-            }
-            tracing::warn!("srun could not launch a run: once more");
+            };
+            let (cell, repetition) = (&cell.name, run.repetition + 1);
+            tracing::warn!(
+                "{why}, which says nothing of run {repetition} of {cell}: it is started again"
+            );
             // Ranks that were launched all the same may have begun it.
             if let Err(error) = fs::remove_dir_all(folder.join("trace")) {
                 if error.kind() != io::ErrorKind::NotFound {
@@ -276,6 +300,26 @@ impl Entry {
             Some((metric.name.to_owned(), value))
         });
         self.metrics = metrics.collect();
+    }
+}
+
+/// Why a run that did not end well says nothing of its job: what its launcher did by itself. `mpirun` of Open MPI
+/// 4.1.4 and 5.0.11 crashes or hangs in its own end, when all ranks are gone, in about one of a thousand jobs
+/// (open-mpi/ompi#10117, openpmix/openpmix#2508), and Slurm 22.05 cannot launch one of fifty through PMIx.
+fn no_verdict(entry: &Entry, cell: &Cell, run: Run, folder: &Path) -> Option<String> {
+    match (entry.status, entry.signal) {
+        (Status::Done, _) => None,
+        (Status::Failed, _) if was_not_launched(folder) => Some("srun could not launch it".into()),
+        (Status::Failed, Some(signal))
+            if OF_CRASHES.contains(&signal) && !blames_a_rank(folder) =>
+        {
+            Some(format!("the launcher died of signal {signal}"))
+        }
+        // All was played and told: whoever did not end was the launcher.
+        (Status::TimedOut, _) if !blames_a_rank(folder) && measure(cell, run, folder).is_ok() => {
+            Some("the launcher hung when all was played".into())
+        }
+        _ => None,
     }
 }
 

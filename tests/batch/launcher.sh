@@ -7,6 +7,8 @@
 # FAKE_FAIL     runs whose trace folder's path has this in it fail
 # FAKE_HANG     those whose path has this hang, and will not end when asked
 # FAKE_NOISE    a word that is printed before the summary
+# FAKE_DIE      how often the launcher of each run dies or hangs by itself when all is played
+# FAKE_DEATH    what it then does, such as `kill -SEGV $$`
 ranks=$1 version=$4
 shift 4
 while [ $# -gt 0 ]; do
@@ -62,3 +64,6 @@ echo "{\"format\":\"onesided-play/1\",\"onesided\":\"0.1.0\",\"version\":\"$vers
 \"wall_s\":$wall,\"time_to_complete_s\":$wall,\"points_total\":$((digits * games)),\"double_scores\":0,\
 \"rounds\":$rounds,\"per_rank\":[$per_rank]}"
 echo "end $name $seed" >>"$FAKE_LOG"
+if [ "$(grep -c "^end $name " "$FAKE_LOG")" -le "${FAKE_DIE:-0}" ]; then
+    eval "$FAKE_DEATH"
+fi

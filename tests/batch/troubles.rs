@@ -135,3 +135,41 @@ fn a_folder_with_any_name_will_do() {
         assert_eq!(journal.lines().count(), 2, "{name:?}");
     }
 }
+
+/// The launcher rule: what a launcher does by itself says nothing of a run, which is started again, at most twice.
+#[test]
+fn a_run_is_started_again_where_its_launcher_died_by_itself() {
+    const CRASH: &str = "kill -SEGV $$";
+    for (n_deaths, death, status, n_starts) in [
+        ("2", CRASH, "done", 3),
+        ("9", CRASH, "failed", 3),
+        ("1", "exec sleep 1000", "done", 2),
+        // A rank is to blame, or somebody outside.
+        (
+            "1",
+            "echo 'rank 0 exited on signal 9' >&2; kill -SEGV $$",
+            "failed",
+            1,
+        ),
+        ("1", "kill -KILL $$", "failed", 1),
+        ("1", "exit 139", "failed", 1),
+    ] {
+        let batch = Batch::new(&["--repeat=1", "--versions=rma", "--time-limit=10s"])
+            .env("FAKE_DIE", n_deaths)
+            .env("FAKE_DEATH", death);
+        let output = batch.run();
+        let run = &batch.journal()[0];
+        let starts = batch
+            .log()
+            .iter()
+            .filter(|(what, _)| what == "start")
+            .count();
+        assert_eq!(
+            (&run["status"], starts),
+            (&status.into(), n_starts),
+            "{death}: {run}"
+        );
+        let told = stderr(&output).matches("it is started again").count();
+        assert_eq!(told, n_starts - 1, "{output:?}");
+    }
+}

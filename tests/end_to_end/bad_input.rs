@@ -1,9 +1,9 @@
 //! Bad input: one clear error, once per job, exit code 2, soon, and never a hang.
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
-use crate::support::all_at_once;
+use crate::support::{self, all_at_once};
 use crate::{ONESIDED, onesided};
 
 /// Arguments, and what the message must name.
@@ -75,7 +75,7 @@ fn bad_arguments_get_one_message_and_exit_code_2_from_the_whole_job() {
 }
 
 fn alone(args: &str) -> Output {
-    Command::new(ONESIDED)
+    support::alone(ONESIDED)
         .args(args.split_whitespace())
         .output()
         .expect("the program starts")
@@ -89,7 +89,7 @@ fn help_is_printed_once_and_is_no_error() {
 
 #[test]
 fn compare_says_in_one_line_what_is_wrong_with_a_file() {
-    let folder = crate::support::scratch();
+    let folder = support::scratch();
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("empty"), "").unwrap();
     std::fs::write(path("binary"), [0xff, 0x80, 0x00]).unwrap();
@@ -121,7 +121,7 @@ fn a_result_that_cannot_be_printed_is_an_error() {
         .write(true)
         .open("/dev/full")
         .expect("Linux has /dev/full");
-    let output = Command::new(ONESIDED)
+    let output = support::alone(ONESIDED)
         .args(["play", "rma"])
         .stdout(full)
         .output()

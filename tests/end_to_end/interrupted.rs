@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use onesided::analysis::analyse_trace;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::processes::{kill, processes_of};
-use crate::support::{Ended, Job, again, all_at_once, scratch, signal};
+use crate::support::{Ended, Job, again, all_at_once, alone, scratch, signal};
 use crate::{ONESIDED, onesided};
 
 /// Every way to claim that checkpoints go with.
@@ -372,7 +372,7 @@ fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
 #[test]
 fn a_hangup_that_is_ignored_stays_so() {
     let script = format!("trap '' HUP; exec {ONESIDED} play rma --digits 1 --think 2s --quiet");
-    let mut command = Command::new("sh");
+    let mut command = alone("sh");
     command.args(["-c", &script]);
     command.stdout(Stdio::null()).stderr(Stdio::null()); // UCX prints much then
     let mut child = command.spawn().unwrap();
@@ -539,12 +539,11 @@ fn what_cannot_be_kept_or_gone_on_with_is_said_before_the_game() {
 #[test]
 fn a_signal_before_the_first_game_ends_the_run_in_a_line() {
     for version in ["rma", "collective"] {
-        let mut child = Command::new(ONESIDED)
-            .args(["play", version, "--think", "1s", "--format", "json"])
+        let mut play = alone(ONESIDED);
+        play.args(["play", version, "--think", "1s", "--format", "json"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+            .stderr(Stdio::piped());
+        let mut child = play.spawn().expect("the program starts");
         // MPI is started after signals are listened to, and takes longer than this takes to look.
         let start = Instant::now();
         while !catches(child.id(), 15) && start.elapsed() < Duration::from_secs(20) {

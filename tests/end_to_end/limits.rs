@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use crate::started_wrongly::skip;
-use crate::support::{Ended, scratch};
+use crate::support::{Ended, alone, scratch};
 use crate::{ONESIDED, onesided};
 
 /// What starts a command after the shell has made something of the system that only it sees.
@@ -123,11 +123,11 @@ fn paths_may_be_no_text_and_may_be_long() {
     let folder = scratch();
     for name in [&b"not \xff text"[..], &[b'x'; 255]] {
         let run = folder.path().join(OsStr::from_bytes(name));
-        let mut play = Command::new(ONESIDED);
+        let mut play = alone(ONESIDED);
         play.args(["play", "rma", "--quiet", "--trace"]).arg(&run);
         let output = play.output().expect("the program starts");
         assert!(output.status.success(), "{output:?}");
-        let mut compare = Command::new(ONESIDED);
+        let mut compare = alone(ONESIDED);
         compare
             .arg("compare")
             .arg(&run)
@@ -136,7 +136,7 @@ fn paths_may_be_no_text_and_may_be_long() {
         let output = compare.output().expect("the program starts");
         assert!(output.status.success(), "{output:?}");
     }
-    let mut play = Command::new(ONESIDED);
+    let mut play = alone(ONESIDED);
     play.args(["play", "rma", "--quiet", "--trace"])
         .arg(folder.path().join("x".repeat(256)));
     let output = play.output().expect("the program starts");
@@ -162,7 +162,7 @@ fn where_stderr_is_full_the_exit_code_tells() {
         (&["compare", "/no such run"], 2),
         (&["play", "rma", "--quiet"], 0),
     ] {
-        let status = Command::new(ONESIDED)
+        let status = alone(ONESIDED)
             .args(args)
             .stderr(full())
             .stdout(Stdio::null())
@@ -183,7 +183,7 @@ fn links_in_a_run_s_folder_are_not_followed() {
         std::os::unix::fs::symlink(&victim, run.join(name)).expect("a link");
     }
     fs::write(run.join("notes.txt"), "mine").expect("a file");
-    let mut play = Command::new(ONESIDED);
+    let mut play = alone(ONESIDED);
     play.args(["play", "rma", "--quiet", "--overwrite", "--trace"])
         .arg(&run);
     assert!(play.status().expect("the program starts").success());

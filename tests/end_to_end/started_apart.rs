@@ -1,9 +1,8 @@
 //! Ranks of one job that were started with different arguments: one message, exit code 2, and never a hang.
 
-use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Ended, Job, all_at_once, scratch};
+use crate::support::{Ended, Job, all_at_once, alone, scratch};
 use crate::{ONESIDED, onesided};
 
 /// Long for the start of MPI, and short for a hang.
@@ -217,7 +216,7 @@ fn outside_a_game_each_process_reports_for_itself() {
             ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
             ["SLURM_PROCID", "SLURM_STEP_NUM_TASKS"],
         ] {
-            let output = Command::new(ONESIDED)
+            let output = alone(ONESIDED)
                 .args(args)
                 .envs([(rank, "1"), (size, "2")])
                 .output()

@@ -9,7 +9,7 @@ use crate::{ONESIDED, onesided, support};
 
 #[test]
 fn alone_it_plays_as_one_rank_and_says_how_to_start_more() {
-    let output = Command::new(ONESIDED)
+    let output = support::alone(ONESIDED)
         .args(["play", "rma"])
         .output()
         .unwrap();
@@ -23,7 +23,7 @@ fn alone_it_plays_as_one_rank_and_says_how_to_start_more() {
         stderr.contains("playing as one rank") && stderr.contains("-n 4 onesided play"),
         "{stderr}"
     );
-    let output = Command::new(ONESIDED)
+    let output = support::alone(ONESIDED)
         .args(["play", "rma", "--quiet"])
         .output()
         .unwrap();
@@ -82,7 +82,7 @@ fn the_launcher_of_another_library_is_noticed_once_and_the_right_one_named() {
 #[test]
 fn singletons_of_srun_are_noticed() {
     let task = |rank: &str| {
-        let output = Command::new(ONESIDED)
+        let output = support::alone(ONESIDED)
             .args(["play", "rma"])
             .env("SLURM_PROCID", rank)
             .env("SLURM_STEP_NUM_TASKS", "2")
@@ -123,7 +123,7 @@ fn the_library_that_was_built_against_is_found_without_help() {
     let loaded = loaded.and_then(|line| line.split(" => ").nth(1)?.split(' ').next());
     let loaded = loaded.unwrap_or_else(|| panic!("the MPI library is found: {text}"));
     assert!(Path::new(loaded).is_file(), "{loaded}");
-    let output = Command::new(ONESIDED)
+    let output = support::alone(ONESIDED)
         .args(["play", "rma", "--format", "json"])
         .env_remove("LD_LIBRARY_PATH")
         .output()
@@ -157,7 +157,7 @@ fn another_library_of_the_same_name_is_not_loaded_silently() {
     if !Path::new(other).join("libmpi.so.40").exists() {
         return skip("the other major version of Open MPI is not installed");
     }
-    let output = Command::new(ONESIDED)
+    let output = support::alone(ONESIDED)
         .args(["play", "rma"])
         .env("LD_LIBRARY_PATH", other)
         .output()

@@ -279,6 +279,10 @@ impl Job {
             command.env_clear().envs(variables.iter().cloned());
         }
         command.envs(self.launcher_envs.iter().cloned());
+        let tmp = own_tmp();
+        if self.launcher_envs.iter().all(|(name, _)| name != "TMPDIR") {
+            command.env("TMPDIR", tmp.path());
+        }
         let mark = format!("{}-{}", std::process::id(), N_JOBS.fetch_add(1, Relaxed));
         // `env` sets the variables for every launcher alike.
         let mut child = command
@@ -367,6 +371,46 @@ pub fn signal(name: &str, process: u32) {
     let _ = Command::new("kill")
         .args(["-s", name, &process.to_string()])
         .status();
+}
+
+/// A program without a launcher, which MPI makes a job of one rank.
+#[derive(Debug)]
+pub struct Alone {
+    command: Command,
+    _tmp: tempfile::TempDir,
+}
+
+/// It, with no arguments yet.
+pub fn alone(program: impl AsRef<Path>) -> Alone {
+    let (mut command, tmp) = (Command::new(program.as_ref()), own_tmp());
+    command.env("TMPDIR", tmp.path());
+    Alone { command, _tmp: tmp }
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Command;
+
+    fn deref(&self) -> &Command {
+        &self.command
+    }
+}
+
+impl std::ops::DerefMut for Alone {
+    fn deref_mut(&mut self) -> &mut Command {
+        &mut self.command
+    }
+}
+
+/// A folder for what MPI makes in `TMPDIR`. Jobs of Open MPI 4.1.4 that share one take the folder
+/// `ompi.HOST.UID` in it away from under each other where one ends while another begins ("orte_session_dir
+/// failed"). The path is short, as those of sockets have to be.
+fn own_tmp() -> tempfile::TempDir {
+    let mut folder = tempfile::Builder::new();
+    folder
+        .prefix("os-")
+        .rand_bytes(5)
+        .tempdir()
+        .expect("room in /tmp")
 }
 
 /// A folder of its own for a test, in the target folder.
