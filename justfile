@@ -8,6 +8,9 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 mpi := env("ONESIDED_MPI_CHOICE", "auto")
 
+# Of cargo, for `just test`.
+options := ""
+
 # An assignment of its own, so that a failing set-up stops the recipe.
 environment := 'exports=$(.ci/mpi env ' + mpi + '); eval "$exports"'
 
@@ -39,21 +42,19 @@ test *ARGS:
     # Most tests wait for a job that sleeps; tests/support/turn.rs has how many jobs go at once.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
     runner=()
+    case " {{ ARGS }} " in
+    *" --test examples "*) cargo build --quiet --examples {{ options }} ;; # cargo builds them for a test of all alone
+    esac
     if [ "$ONESIDED_MPI" = abi ]; then # what is built once runs with each library
         runner=(--config "target.'cfg(all())'.runner='$PWD/.ci/each-library'")
     fi
-    cargo test "${runner[@]}" {{ ARGS }}
+    cargo test {{ options }} "${runner[@]}" {{ ARGS }}
 
-# Tests of misuse as release builds of users have them: this crate optimised, without overflow checks and debug assertions
+# `just test` with this crate as release builds of users have it: without overflow checks and debug assertions
 unchecked *ARGS:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    {{ environment }}
-    # Of this crate alone, so that nothing else is built anew.
-    for setting in opt-level=3 debug-assertions=false overflow-checks=false; do
-        release+=(--config "profile.dev.package.onesided.$setting")
-    done
-    cargo test "${release[@]}" --test multi_rank -- misuse:: {{ ARGS }}
+    just mpi={{ mpi }} options="{{ unchecked }}" test {{ ARGS }}
+
+unchecked := "--config profile.dev.package.onesided.debug-assertions=false --config profile.dev.package.onesided.overflow-checks=false"
 
 # Tests of reports in a browser, which need no MPI; `ONESIDED_LARGE=all just browser four_million` measures
 browser *ARGS:
@@ -180,35 +181,28 @@ env:
 ci:
     .ci/gate
 
-# Long, statistical and drawn: faults, property tests with seeds of their own, a real Slurm
-campaign:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    exports=$(.ci/slurm env); eval "$exports"
-    export ONESIDED_SKIP=forbidden PROPTEST_RNG_SEED=$RANDOM PROPTEST_CASES=${PROPTEST_CASES:-20000}
-    echo "PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED PROPTEST_CASES=$PROPTEST_CASES"
-    just test --no-fail-fast --test slurm
-    just test --no-fail-fast --lib --test compare
-    just faults 200
+# What the gate leaves out, for HOURS: drawn, long, statistical and timed; seeds are printed
+campaign HOURS="1":
+    .ci/campaign {{ HOURS }}
 
 # What is looked at before a release: the oldest Rust, advisories, and all tests on all libraries
 release-check: msrv && matrix
     .ci/deny advisories
 
-# Format, clippy and docs, warnings denied
+# Format, clippy with MPI and without, and docs, warnings denied
 lint:
     cargo fmt --check
     {{ environment }}; cargo clippy --all-targets --quiet -- -D warnings
+    {{ environment }}; cargo clippy --all-targets --quiet --no-default-features -- -D warnings
     {{ environment }}; RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 
-# Build, lint and test what needs no MPI, with none in reach
+# Build and test what needs no MPI, with none in reach
 without-mpi:
     #!/usr/bin/env bash
     set -euo pipefail
     # The folder is that of the build with MPI, whose dependencies are the same; a compiler of MPI there is none.
     {{ environment }}; export MPICC=/nonexistent/mpicc
     exports=$(.ci/browser env); eval "$exports"
-    cargo clippy --all-targets --quiet --no-default-features -- -D warnings
     # What is pure, or reads and writes files, is tested in the build with MPI; `cargo test --no-default-features`
     # has all of it.
     cargo test --no-fail-fast --no-default-features --bins --test without_mpi --test browser

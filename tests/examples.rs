@@ -1,8 +1,6 @@
 //! The examples, as a user starts them: each checks its own answer, and a wrong one ends the job badly.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use onesided::checkpoint::Reader;
@@ -10,42 +8,28 @@ use onesided::checkpoint::Reader;
 #[path = "support/mod.rs"]
 mod support;
 
-use support::{Job, again, scratch, signal};
+use support::{Job, again, quoted, rank_counts, scratch, signal, words};
 
-/// Where the examples are. `cargo test` has built them already; `cargo test --test examples` has not.
-fn folder() -> &'static PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_BIN_EXE_onesided"));
-        let folder = folder.parent().expect("a file in a folder");
-        let profile = match folder.file_name().and_then(|name| name.to_str()) {
-            Some("debug") => "dev",
-            Some(name) => name,
-            None => panic!("{folder:?} is no folder of cargo's"),
-        };
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--examples", "--profile", profile])
-            .args([
-                "--manifest-path",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-            ])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("the target folder"))
-            .status();
-        assert!(status.expect("cargo runs").success());
-        folder.join("examples")
-    })
+/// Where the examples are, which `cargo test` and `just test` build.
+fn folder() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_onesided"));
+    let folder = program.parent().expect("a folder").join("examples");
+    assert!(
+        folder.join("queens").is_file(),
+        "there are no examples: cargo build --examples"
+    );
+    folder
 }
 
 fn example(n_ranks: u32, command: &str) -> Job {
-    let mut words = command.split(' ');
+    let mut words = words(command).into_iter();
     let program = folder().join(words.next().expect("a name"));
     Job::new(n_ranks, program).args(words)
 }
 
-/// Runs an example on 1, 2, 3 and 5 ranks, and looks for each of `expected` once.
+/// Runs an example on several numbers of ranks, and looks for each of `expected` once.
 fn is_right(command: &str, expected: &[&str]) {
-    for n_ranks in [1, 2, 3, 5] {
+    for &n_ranks in rank_counts() {
         let ended = example(n_ranks, command).run().expect_success();
         let ranks = format!("{n_ranks} rank");
         for text in expected.iter().copied().chain([ranks.as_str()]) {
@@ -97,7 +81,7 @@ fn golomb_notices_a_wrong_length_and_a_wrong_number() {
 
 #[test]
 fn costas_finds_an_array_both_ways() {
-    for n_ranks in [1, 2, 3, 5] {
+    for &n_ranks in rank_counts() {
         let ended = example(n_ranks, "costas 9").run().expect_success();
         assert_eq!(ended.stdout.matches("leads to [").count(), 2, "{ended:#?}");
         for line in ended
@@ -194,7 +178,7 @@ fn langford_goes_on_after_it_was_killed_with_any_number_of_ranks() {
         let second = kill_in_the_middle(2, &path, false, first);
         assert!(second > first && first > 0, "{first}, {second}");
 
-        let command = format!("langford {} 12", path.display());
+        let command = format!("langford {} 12", quoted(&path));
         let ended = example(1, &command).run().expect_success();
         let went_on = format!("{second} of 992 beginnings were completed before");
         for text in [&*went_on, "12: 108144 pairings, found by 1 ranks"] {
@@ -211,7 +195,7 @@ fn langford_goes_on_after_it_was_killed_with_any_number_of_ranks() {
 fn langford_notices_a_wrong_number_and_a_file_of_something_else() {
     let folder = scratch();
     let path = folder.path().join("langford.checkpoint");
-    let path_name = path.display();
+    let path_name = quoted(&path);
     is_noticed(2, &format!("langford {path_name} 7 27"), "found and known");
     std::fs::write(&path, "something else").expect("a file");
     let ended = example(2, &format!("langford {path_name} 7"))

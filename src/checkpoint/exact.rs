@@ -415,8 +415,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-
         #[test]
         fn what_passes_comes_back_bit_for_bit(
             (best, small) in (any_f64(), any_f32()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::document::Document;
 use super::finding::{Finding, Severity};
-use super::plan::{Probe, plan};
+use super::plan::{Probe, WITHIN, at_the_pace_of, plan};
 use super::probes::{Context, Placement, Reporter};
 use super::remedies::{candidates, known_faults, name_methods, name_policies};
 use super::verdict::ClaimMethod;
@@ -60,7 +60,8 @@ impl InJob {
             findings: Vec::new(),
             current: None,
             left: plan().to_vec(),
-            deadline: start + Probe::Start.deadline(),
+            within: self.within,
+            deadline: start + Probe::Start.deadline(self.within),
             is_over: false,
             tell: Box::new(tell),
         }));
@@ -109,7 +110,7 @@ impl InJob {
     }
 
     fn goes_on(&self, start: Instant, probe: Probe) -> bool {
-        let has_time = start.elapsed() + probe.deadline() / 2 < self.within;
+        let has_time = start.elapsed() + probe.deadline(WITHIN) / 2 < self.within;
         has_time && !(self.safe_only && probe.is_dangerous())
     }
 }
@@ -123,6 +124,7 @@ struct State {
     findings: Vec<Finding>,
     current: Option<(Probe, Option<String>)>,
     left: Vec<Probe>,
+    within: Duration,
     deadline: Instant,
     is_over: bool,
     tell: Box<dyn FnMut(Told<'_>) + Send>,
@@ -195,7 +197,8 @@ fn watch(state: Arc<Mutex<State>>) {
             }
             let (probe, step) = state.current.take().unwrap_or((Probe::Start, None));
             let at = step.map_or(String::new(), |step| format!(" ({step})"));
-            let detail = format!("had not ended after {} s{at}", probe.deadline().as_secs());
+            let deadline = probe.deadline(state.within);
+            let detail = format!("had not ended after {} s{at}", deadline.as_secs());
             let finding = Finding::new(probe.name(), probe.subject(), Severity::Hung, detail);
             state.found(finding);
             let exit_code = state.end(Some(
@@ -213,7 +216,7 @@ impl Reporter for Watched {
     fn begin(&mut self, probe: Probe) {
         let mut state = lock(&self.0);
         state.current = Some((probe, None));
-        state.deadline = Instant::now() + probe.deadline();
+        state.deadline = Instant::now() + probe.deadline(state.within);
     }
 
     fn step(&mut self, what: &str) {
@@ -230,6 +233,6 @@ impl Reporter for Watched {
         let mut state = lock(&self.0);
         state.current = None;
         state.left.retain(|left| *left != probe);
-        state.deadline = Instant::now() + Duration::from_secs(5);
+        state.deadline = Instant::now() + at_the_pace_of(state.within, Duration::from_secs(5));
     }
 }

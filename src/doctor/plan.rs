@@ -57,6 +57,14 @@ const PLAN: [Probe; 19] = [
     Probe::Atomic(CompareAndSwap, 64, Allocated),
 ];
 
+/// How long the doctor takes unless it is told.
+pub const WITHIN: Duration = Duration::from_secs(20);
+
+/// What may take `usual` within [`WITHIN`], and longer where there is more time.
+pub(super) fn at_the_pace_of(within: Duration, usual: Duration) -> Duration {
+    usual.mul_f64((within.as_secs_f64() / WITHIN.as_secs_f64()).max(1.0))
+}
+
 /// All probes of a job, from safe to dangerous; [`Probe::Start`] is the first.
 pub fn plan() -> &'static [Probe] {
     &PLAN
@@ -114,15 +122,17 @@ impl Probe {
         )
     }
 
-    /// How long it may take: several times as long as it takes where ranks share a core. For
-    /// [`Probe::Start`] the launcher's own start counts too.
-    pub fn deadline(self) -> Duration {
-        Duration::from_millis(match self {
+    /// How long it may take where all may take `within`: several times as long as it takes where ranks share a
+    /// core, and more where there is more time than `WITHIN`. For [`Probe::Start`] the launcher's own start
+    /// counts too.
+    pub fn deadline(self, within: Duration) -> Duration {
+        let usual = Duration::from_millis(match self {
             Probe::Start => 9000,
             Probe::Progress(_) => 4000,
             Probe::Claims(_) => 7000,
             _ => 3000,
-        })
+        });
+        at_the_pace_of(within, usual)
     }
 }
 
@@ -136,6 +146,14 @@ mod tests {
             assert_eq!(Probe::named(&probe.name()), Some(*probe));
         }
         assert_eq!(Probe::named("nothing"), None);
+    }
+
+    #[test]
+    fn who_gives_more_time_gives_it_to_each_probe() {
+        let probe = Probe::Latency;
+        let usual = probe.deadline(WITHIN);
+        assert_eq!(probe.deadline(WITHIN * 6), usual * 6);
+        assert_eq!(probe.deadline(WITHIN / 6), usual, "and never less");
     }
 
     #[test]

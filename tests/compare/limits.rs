@@ -23,7 +23,19 @@ fn may(words: &[&str]) -> bool {
 
 /// `onesided ARGS`, in a shell that has done `setup` before, and does `then` afterwards.
 fn after(setup: &str, args: &str, then: &str, folder: &Path, through: &[&str]) -> Ended {
-    let script = format!("{setup} && '{ONESIDED}' {args}; code=$?; {then}; exit $code");
+    after_by(ONESIDED, setup, args, then, folder, through)
+}
+
+/// The same of a copy of the program.
+fn after_by(
+    program: &str,
+    setup: &str,
+    args: &str,
+    then: &str,
+    folder: &Path,
+    through: &[&str],
+) -> Ended {
+    let script = format!("{setup} && '{program}' {args}; code=$?; {then}; exit $code");
     let words = [through, &["sh", "-c", &script]].concat();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).current_dir(folder);
@@ -76,7 +88,14 @@ fn a_folder_of_somebody_else_s_is_said() {
         "--regid=65534",
         "--clear-groups",
     ];
-    let reads = [&as_nobody[..], &["test", "-x", ONESIDED]].concat();
+    // Where they may enter, as they may not where this program is, perhaps.
+    let place = tempfile::tempdir().expect("a folder");
+    let open = || std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(place.path(), open()).expect("it is ours");
+    let program = place.path().join("onesided");
+    fs::copy(ONESIDED, &program).expect("there is room");
+    let program = program.to_str().expect("a plain name");
+    let reads = [&as_nobody[..], &["test", "-x", program]].concat();
     if !may(&reads) {
         return skip("nobody else can be had here who may start this program");
     }
@@ -85,14 +104,15 @@ fn a_folder_of_somebody_else_s_is_said() {
         folder.path().join("rma"),
         folder.path().join("collective"),
     ] {
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(path, open).expect("it is ours");
+        fs::set_permissions(path, open()).expect("it is ours");
     }
+    let as_them =
+        |args| after_by(program, "true", args, "true", folder.path(), &as_nobody).refused();
     for args in [
         "compare rma --html page.html",
         "export rma --format csv --output records.csv",
     ] {
-        let ended = after("true", args, "true", folder.path(), &as_nobody).refused();
+        let ended = as_them(args);
         assert!(
             ended.contains("Permission denied") && ended.contains("cannot write"),
             "{ended}"
@@ -100,7 +120,7 @@ fn a_folder_of_somebody_else_s_is_said() {
     }
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(folder.path().join("rma/run.json"), private).expect("it is ours");
-    let ended = after("true", "compare rma", "true", folder.path(), &as_nobody).refused();
+    let ended = as_them("compare rma");
     assert!(ended.contains("Permission denied"), "{ended}");
 }
 

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
+use onesided::trace::Trace;
 use serde_json::Value;
 
-use crate::ONESIDED;
-use crate::support::{Turn, launcher, scratch, signal};
+use crate::support::{Turn, is_campaign, launcher, quoted, scratch, signal, until};
+use crate::{ONESIDED, replay};
 
 pub fn batch(out: &Path, args: &str) -> Command {
     let mut command = Command::new("timeout");
     command
         .args(["300", ONESIDED, "batch", "--out"])
         .arg(out)
-        .arg(format!("--launcher={} -n {{ranks}}", launcher().display()))
+        .arg(format!("--launcher={} -n {{ranks}}", quoted(launcher())))
         .args(args.split_whitespace())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -32,7 +32,7 @@ fn expect_success(output: &Output) {
 }
 
 /// Both versions on two ranks: every number comes from a trace, the versions guess the same digits, and the
-/// synchronisation slowdown is near what theory says of so few rounds.
+/// synchronisation slowdown is what the recorded think times make of it.
 #[test]
 fn a_small_batch_is_played_and_measured() {
     let _turn = Turn::alone();
@@ -81,7 +81,7 @@ fn a_small_batch_is_played_and_measured() {
         );
         let compared = Command::new(ONESIDED)
             .arg("compare")
-            .arg(out.join(trace))
+            .arg(out.join(&trace))
             .args(["--format", "json"])
             .output()
             .expect("the program starts");
@@ -89,18 +89,29 @@ fn a_small_batch_is_played_and_measured() {
         let its = &compared["runs"][0]["efficiency"]["synchronisation_slowdown"];
         let its = its.as_f64().expect("a number");
         assert!((slowdown / its - 1.0).abs() < 1e-9, "{slowdown} and {its}");
+        if run["cell"]
+            .as_str()
+            .is_some_and(|cell| cell.ends_with("_collective"))
+        {
+            let replayed = replay::slowdown(&Trace::open(&out.join(trace)).expect("a run"));
+            assert!(
+                (slowdown / replayed - 1.0).abs() < 1e-3,
+                "{slowdown} and {replayed}"
+            );
+        }
     }
     for cell in results["cells"].as_array().expect("cells") {
         let slowdown = cell["metrics"]["synchronisation_slowdown"]["median"]
             .as_f64()
             .expect("a number");
         if cell["parameters"]["version"] == "collective" {
-            // Some 75 rounds a game; 1.5 for very many.
+            // Some 75 rounds a game; 1.5 for very many. Sleeps that take longer than asked are the machine's.
             let theory = cell["theory_with_scores"]["synchronisation_slowdown"]
                 .as_f64()
                 .expect("a number");
+            assert!(theory > 1.0 && slowdown > 1.0, "{slowdown} and {theory}");
             assert!(
-                (slowdown / theory - 1.0).abs() < 0.25,
+                !is_campaign() || (slowdown / theory - 1.0).abs() < 0.25,
                 "{slowdown} and {theory}"
             );
         }
@@ -128,34 +139,27 @@ fn a_small_batch_is_played_and_measured() {
 /// asked to end, killed, or its job takes too long.
 #[test]
 fn no_rank_outlives_its_batch() {
-    let _turn = Turn::alone();
+    let _turn = Turn::of(2);
     let folder = scratch();
     let out = folder.path().join("out");
-    // A think time of a minute: no run ends by itself.
-    let args = "--ranks 2 --versions rma --think 60s --repeat 1 --time-limit 3s";
-    let start = |name: &str| {
-        let child = batch(&out, args).spawn().expect("timeout runs");
-        let records = out.join("cells/2-ranks_9-digits_think-1m_rma/001/trace/run.json");
-        let since = Instant::now();
-        while ranks(&out) < 2 || !records.exists() {
-            assert!(
-                since.elapsed() < Duration::from_secs(60),
-                "{name}: no ranks were started"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        child
-    };
-    let mut killed = start("killed");
+    // A think time of ten minutes: no run ends by itself.
+    let args = "--ranks 2 --versions rma --think 600s --repeat 1";
+    let mut killed = batch(&out, args).spawn().expect("timeout runs");
+    let records = out.join("cells/2-ranks_9-digits_think-10m_rma/001/trace/run.json");
+    until("two ranks that play", || {
+        ranks(&out) == 2 && records.exists()
+    });
     let process = batch_of(killed.id());
     signal("KILL", process);
     killed.wait().expect("own child");
     assert!(ranks(&out) >= 2, "what is killed can end nobody");
 
     // The next one ends what it left, and its own job when the time is over.
-    let output = batch(&out, args).output().expect("timeout runs");
+    let output = batch(&out, &format!("{args} --time-limit 3s"))
+        .output()
+        .expect("timeout runs");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(ranks(&out), 0, "all ranks are gone");
+    until("all ranks are gone", || ranks(&out) == 0);
     assert_eq!(results(&out)["timed_out"], 1);
 }
 
@@ -163,7 +167,7 @@ fn no_rank_outlives_its_batch() {
 fn ranks(out: &Path) -> usize {
     let trace = out.join("cells").display().to_string();
     command_lines()
-        .filter(|(_, line)| line.contains(&trace) && line.contains(&format!("{ONESIDED} play")))
+        .filter(|(_, line)| line.contains(&trace) && line.starts_with(&format!("{ONESIDED} play")))
         .count()
 }
 
@@ -195,11 +199,11 @@ fn command_lines() -> impl Iterator<Item = (u32, String)> {
 /// A run whose ranks wait too long is ended by them, and the journal has what they said.
 #[test]
 fn the_journal_has_what_a_hanging_run_waited_in() {
-    let _turn = Turn::alone();
+    let _turn = Turn::of(2);
     let folder = scratch();
     let out = folder.path().join("out");
-    // Rank 1 thinks for a minute, and rank 0 waits for it.
-    let args = "--ranks 2 --versions collective --straggler 1=60s --repeat 1 --timeout 2s";
+    // Rank 1 thinks for ten minutes, and rank 0 waits for it, once MPI has started.
+    let args = "--ranks 2 --versions collective --straggler 1=600s --repeat 1 --timeout 10s";
     let output = batch(&out, args).output().expect("timeout runs");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let run = &results(&out)["runs"][0];

@@ -1,7 +1,7 @@
 //! `onesided play --timeout`: a job that hangs says where, and ends.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onesided::rma::{self, Family};
 use onesided::trace::{End, Trace};
@@ -11,6 +11,12 @@ use crate::onesided;
 use crate::processes::processes_of;
 use crate::support::{Ended, again, all_at_once, scratch, signal};
 use crate::trace::{findings, tracing};
+
+/// How long a rank may wait: MPI starts in less, also where all cores are taken.
+const TIMEOUT: &str = "10s";
+
+/// Longer than that.
+const LONGER: Duration = Duration::from_millis(11_500);
 
 /// Stopped processes, which are killed at the end whatever comes: others would find them for ever.
 struct Stopped(Vec<u32>);
@@ -57,28 +63,28 @@ fn ended_by_watchdog(ended: &Ended) -> bool {
 #[test]
 fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
     again(|| {
-        // MPI starts in less, also where all cores are taken.
-        const TIMEOUT: Duration = Duration::from_secs(5);
         for (version, stopped) in [("rma", 0), ("collective", 1)] {
             let folder = scratch();
-            let args = format!("{version} --think 1ms --games 1000000 --seed 5 --timeout 5s");
-            let job = tracing(3, folder.path(), &args).deadline(Duration::from_secs(60));
+            let args =
+                format!("{version} --think 1ms --games 1000000 --seed 5 --timeout {TIMEOUT}");
+            let job = tracing(3, folder.path(), &args).deadline(Duration::from_secs(180));
             let job = job.start();
             wait_for_records(folder.path(), 3);
-            let since = Instant::now();
             let kept = Stopped::ranks(folder.path(), |rank| rank == stopped);
             let ended = job.join();
-            let took = since.elapsed();
             drop(kept);
-            let context = format!("{version}, rank {stopped} stopped, {took:?}: {ended:#?}");
+            let context = format!("{version}, rank {stopped} stopped: {ended:#?}");
             assert!(!ended.timed_out && ended_by_watchdog(&ended), "{context}");
-            assert!(took < TIMEOUT + Duration::from_secs(60), "{context}");
             assert!(said_by(&ended, stopped).is_empty(), "{context}");
-            for rank in (0..3).filter(|&rank| rank != stopped) {
-                let said = said_by(&ended, rank);
-                let [line] = said[..] else {
-                    panic!("rank {rank} says it once: {context}");
-                };
+            let waiting = (0..3).filter(|&rank| rank != stopped);
+            let said: Vec<Vec<&str>> = waiting.map(|rank| said_by(&ended, rank)).collect();
+            // The first to say it gives the others a moment to do so too.
+            assert!(said.iter().any(|of_rank| !of_rank.is_empty()), "{context}");
+            assert!(
+                said.iter().all(|of_rank| of_rank.len() <= 1),
+                "each says it once: {context}"
+            );
+            for line in said.into_iter().flatten() {
                 let where_it_waits = match version {
                     "collective" => ["MPI_Allreduce in game ", "MPI_Allreduce before game "],
                     // Where the library makes no progress by itself, claims wait for the home rank.
@@ -110,20 +116,22 @@ fn ranks_that_wait_for_a_stopped_one_say_so_and_end_the_job() {
     });
 }
 
-/// A rank that was stopped, and goes on, has not waited meanwhile.
+/// A rank that was stopped, and goes on, has not waited meanwhile. Rank 0 is in an allreduce nearly always.
 #[test]
 fn a_job_that_was_stopped_for_longer_goes_on() {
     again(|| {
         let folder = scratch();
-        let args = "collective --think 2ms --games 60 --seed 5 --timeout 4s";
-        let job = tracing(2, folder.path(), args);
+        let args = format!(
+            "collective --think 2ms --straggler 1=20ms --games 12 --seed 5 --timeout {TIMEOUT}"
+        );
+        let job = tracing(2, folder.path(), &args);
         let job = job.start();
         wait_for_records(folder.path(), 2);
         let stopped = Stopped::ranks(folder.path(), |_| true);
-        std::thread::sleep(Duration::from_millis(5500));
+        std::thread::sleep(LONGER);
         stopped.go_on();
         let ended = job.join().expect_success();
-        assert!(ended.took > Duration::from_millis(5500), "{ended:?}");
+        assert!(ended.took > LONGER, "{ended:?}");
     });
 }
 
@@ -132,27 +140,27 @@ fn thinking_is_no_waiting_and_the_watchdog_keeps_nobody_from_ending() {
     // With and without visits to MPI in the thought, which is longer than a rank may wait, as MPI's start is not.
     let cases = ["rma", "rma --progress poll", "collective"];
     all_at_once(cases, |args| {
-        let game = "--digits 1 --guess unclaimed --think 5s --timeout 4s";
+        let game = format!("--digits 1 --guess unclaimed --think 12s --timeout {TIMEOUT}");
         let ended = onesided(1, &format!("play {args} {game}"))
             .run()
             .expect_success();
-        assert!(ended.took > Duration::from_secs(5), "{args}: {ended:?}");
+        assert!(ended.took > LONGER, "{args}: {ended:?}");
         assert!(!ended.stderr.contains("has waited"), "{args}: {ended:?}");
     });
-    let ended = onesided(2, "play rma --timeout 1h").run().expect_success();
-    assert!(ended.took < Duration::from_secs(60), "{ended:?}");
+    // Within the job's own deadline.
+    onesided(2, "play rma --timeout 1h").run().expect_success();
 }
 
 #[test]
 fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
     let folder = scratch();
-    // Rank 1 comes a minute late.
-    let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 60 ;; esac; exec \"$@\"";
+    // Rank 1 comes ten minutes late.
+    let late = "case ${OMPI_COMM_WORLD_RANK-}${PMI_RANK-} in 1*) sleep 600 ;; esac; exec \"$@\"";
     let job = crate::support::Job::new(2, "sh")
         .args(["-c", late, "sh", crate::ONESIDED])
-        .args("play rma --timeout 5s --trace".split(' '))
+        .args(["play", "rma", "--timeout", TIMEOUT, "--trace"])
         .args([folder.path().display().to_string()]);
-    let ended = job.run();
+    let ended = job.deadline(Duration::from_secs(120)).run();
     assert!(!ended.timed_out && ended_by_watchdog(&ended), "{ended:#?}");
     let said = said_by(&ended, 0);
     assert_eq!(said.len(), 1, "{ended:#?}");
@@ -169,7 +177,7 @@ fn a_rank_that_never_comes_to_the_start_is_waited_for_in_it() {
 fn jobs_over_tcp_on_one_host_end() {
     all_at_once(0..8, |_| {
         let job = onesided(3, "play collective --quiet --seed 1").env("UCX_TLS", "tcp");
-        let ended = job.deadline(Duration::from_secs(30)).run();
+        let ended = job.run();
         ended.expect_success();
     });
 }

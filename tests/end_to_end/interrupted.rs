@@ -9,11 +9,15 @@ use std::time::{Duration, Instant};
 use onesided::analysis::analyse_trace;
 use onesided::claim::Entry;
 use onesided::trace::{End, Kind, Outcome, RUN_FILE, Trace};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::ledger;
 use crate::processes::{kill, processes_of};
-use crate::support::{Ended, Job, again, all_at_once, alone, scratch, signal};
+use crate::support::{
+    Ended, Job, Running, again, all_at_once, alone, best_of_three, library_to_preload, mpicc,
+    quoted, scratch, signal, until,
+};
 use crate::{ONESIDED, onesided};
 
 /// Every way to claim that checkpoints go with.
@@ -29,8 +33,11 @@ const METHODS: &[&str] = &[
 
 pub const DIGITS: u32 = 300;
 
-/// A game that takes some seconds.
+/// A game of that many that takes some seconds.
 const LONG: &str = "--digits 300 --think exp:20ms --guess unclaimed --seed 3";
+
+/// Of a game that is not over before somebody has done something to it.
+const MANY_DIGITS: u32 = 3000;
 
 /// The same where guesses are dealt out.
 fn long(method: &str) -> String {
@@ -40,15 +47,31 @@ fn long(method: &str) -> String {
     }
 }
 
-pub struct Folder(tempfile::TempDir);
+/// The same with so many.
+fn longest(method: &str) -> String {
+    long(method).replace("--digits 300 ", &format!("--digits {MANY_DIGITS} "))
+}
+
+pub struct Folder {
+    folder: tempfile::TempDir,
+    n_digits: u32,
+}
 
 impl Folder {
+    /// For a game of [`DIGITS`].
     pub fn new() -> Self {
-        Folder(scratch())
+        Folder::of(DIGITS)
+    }
+
+    fn of(n_digits: u32) -> Self {
+        Folder {
+            folder: scratch(),
+            n_digits,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn checkpoint(&self) -> PathBuf {
@@ -75,6 +98,16 @@ impl Folder {
         enough: impl Fn() -> bool,
         act: impl FnOnce(&[(u32, Option<u32>)]),
     ) -> Ended {
+        self.wait_for_and_watch(job, enough, |processes, _| act(processes))
+    }
+
+    /// The same, with an eye on the job.
+    pub fn wait_for_and_watch(
+        &self,
+        job: Job,
+        enough: impl Fn() -> bool,
+        act: impl FnOnce(&[(u32, Option<u32>)], &Running),
+    ) -> Ended {
         let folder = self.path("first");
         let job = job.start();
         // Other tests have their turn first.
@@ -84,7 +117,7 @@ impl Folder {
             assert!(!job.is_finished(), "it has ended: {:#?}", job.join());
             std::thread::sleep(Duration::from_millis(10));
         }
-        act(&processes_of(&folder));
+        act(&processes_of(&folder), &job);
         job.join()
     }
 
@@ -102,19 +135,24 @@ impl Folder {
 
     fn kept(&self) -> ledger::Kept {
         let kept = ledger::read(&self.checkpoint()).expect("a whole checkpoint");
-        assert_eq!(kept.n_digits, u64::from(DIGITS));
+        assert_eq!(kept.n_digits, u64::from(self.n_digits));
         kept
     }
 
     /// Resumes on `n_ranks`, and checks that it claims what the checkpoint lacks, each digit once.
     pub fn goes_on(&self, n_ranks: u32, args: &str) {
         let before = self.entries();
+        let guess = match args.contains("--guess") {
+            true => "",
+            false => "--guess unclaimed", // each is a score
+        };
+        let args = &format!("{args} {guess}");
         let ended = self
             .job(n_ranks, args, "--resume", "resumed")
             .run()
             .expect_success();
         let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
-        if before.len() < DIGITS as usize {
+        if before.len() < self.n_digits as usize {
             assert_eq!(
                 summary["resumed"]["digits_claimed"],
                 before.len(),
@@ -129,18 +167,10 @@ impl Folder {
         let mut all: Vec<u32> = before.keys().copied().chain(won).collect();
         all.sort_unstable();
         assert!(
-            all.iter().copied().eq(1..=DIGITS),
+            all.iter().copied().eq(1..=self.n_digits),
             "{n_ranks} ranks, {args}: {all:?}"
         );
         assert!(self.is_over());
-    }
-}
-
-fn wait_until(what: &str, is_there: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_there() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -173,9 +203,9 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
         let cases = (METHODS.iter().enumerate())
             .map(|(index, method)| (index, method, false))
             .chain([(0, &METHODS[0], true)]);
-        all_at_once(cases, |(index, method, to_launcher)| {
-            let folder = Folder::new();
-            let args = long(method);
+        let sample = |(index, method, to_launcher): (usize, &&str, bool)| {
+            let folder = Folder::of(MANY_DIGITS);
+            let args = longest(method);
             let name = ["TERM", "INT"][index % 2];
             let job = folder.job(3, &args, "--checkpoint-every 1h --checkpoint", "first");
             let ended = folder.act_on(job, 20, |processes| match to_launcher {
@@ -184,10 +214,7 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
                     .for_each(|&(process, _)| signal(name, process)),
             });
             let context = format!("SIG{name} to launcher {to_launcher}, {args}: {ended:#?}");
-            assert!(
-                !ended.timed_out && ended.took < Duration::from_secs(60),
-                "{context}"
-            );
+            assert!(!ended.timed_out, "{context}");
             if to_launcher {
                 assert_ne!(ended.code, Some(0), "{context}");
             } else {
@@ -199,10 +226,16 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
                 let until = ended.stdout.rfind('}')?;
                 serde_json::from_str(&ended.stdout[at..=until]).ok()
             });
-            assert!(summary.is_some() || to_launcher, "{context}");
+            let in_time = match summary.is_some() || to_launcher {
+                true => Ok(()),
+                false => Err(last_resort(&ended)),
+            };
             let won = wins(&folder.path("first"));
             let entries = folder.entries();
-            assert!(won.len() >= 20 && won.len() < DIGITS as usize, "{context}");
+            assert!(
+                won.len() >= 20 && won.len() < MANY_DIGITS as usize,
+                "{context}"
+            );
             if let Some(summary) = summary {
                 let said = ended.stderr.matches("onesided: ended by SIG").count();
                 assert!(said == 1 || to_launcher && said == 0, "{context}");
@@ -234,7 +267,9 @@ fn a_signal_ends_the_game_with_a_summary_and_what_was_claimed_is_kept() {
                 assert!(won.contains(digit) && !entry.earlier, "{digit} {context}");
             }
             folder.goes_on([1, 2, 5][index % 3], method);
-        });
+            in_time
+        };
+        all_at_once(cases, |case| best_of_three(|| sample(case)));
     });
 }
 
@@ -251,46 +286,69 @@ fn the_signals_of_batch_systems_and_terminals_end_the_game_as_sigterm_does() {
         // UCX takes it for its own, in this process as in the ranks.
         let is_free =
             |&(_, signal, _): &(&str, i32, &str)| signal != 1 || !catches(std::process::id(), 1);
-        all_at_once(
-            cases.into_iter().filter(is_free),
-            |(name, number, think_by)| {
-                let folder = Folder::new();
-                let args = format!("{LONG} {think_by}");
-                let job = folder.job(2, &args, "--checkpoint-every 1h --checkpoint", "first");
-                let ended = folder.act_on(job, 20, |processes| {
-                    for _ in 0..2 {
-                        (processes.iter().filter(|(_, rank)| rank.is_some()))
-                            .for_each(|&(process, _)| signal(name, process));
-                    }
-                });
-                let context = format!("SIG{name}: {ended:#?}");
-                assert!(!ended.timed_out, "{context}");
-                assert_eq!(ended.code, Some(128 + number), "{context}");
-                let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
-                let by = format!("SIG{name}");
-                assert_eq!(summary["cut_short"]["signal"], by, "{context}");
-                let mut won = wins(&folder.path("first"));
-                won.sort_unstable();
-                assert!(won.len() >= 20, "{context}");
-                assert!(folder.entries().keys().copied().eq(won), "{context}");
-            },
-        );
+        let sample = |(name, number, think_by): (&str, i32, &str)| {
+            let folder = Folder::of(MANY_DIGITS);
+            let args = longest(think_by);
+            let job = folder.job(2, &args, "--checkpoint-every 1h --checkpoint", "first");
+            let ended = folder.act_on(job, 20, |processes| {
+                for _ in 0..2 {
+                    (processes.iter().filter(|(_, rank)| rank.is_some()))
+                        .for_each(|&(process, _)| signal(name, process));
+                }
+            });
+            let context = format!("SIG{name}: {ended:#?}");
+            assert!(!ended.timed_out, "{context}");
+            assert_eq!(ended.code, Some(128 + number), "{context}");
+            let mut won = wins(&folder.path("first"));
+            won.sort_unstable();
+            assert!(won.len() >= 20, "{context}");
+            if ended.stdout.is_empty() {
+                let is_true = folder.entries().keys().all(|digit| won.contains(digit));
+                assert!(is_true, "{context}");
+                return Err(last_resort(&ended));
+            }
+            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+            let by = format!("SIG{name}");
+            assert_eq!(summary["cut_short"]["signal"], by, "{context}");
+            assert!(folder.entries().keys().copied().eq(won), "{context}");
+            Ok(())
+        };
+        all_at_once(cases.into_iter().filter(is_free), |case| {
+            best_of_three(|| sample(case))
+        });
     });
+}
+
+/// What a job says whose ranks did not stop together in the time that their launcher leaves them, 0.8 s under Open
+/// MPI 4: on a busy machine they may not.
+fn last_resort(ended: &Ended) -> String {
+    let said = ended
+        .stderr
+        .lines()
+        .find(|line| line.contains(": no summary"));
+    said.unwrap_or_else(|| panic!("neither a summary nor why there is none: {ended:#?}"))
+        .into()
 }
 
 /// The kernel's SIGXCPU, every second from the limit on.
 #[test]
 fn a_limit_of_processor_time_ends_the_game_with_a_summary() {
     let args = "play collective --digits 1000000 --think 1ms --think-by spin --format json";
-    let script = format!("ulimit -S -t 3 && exec {ONESIDED} {args}");
-    let ended = Job::new(2, "sh").args(["-c".into(), script]).run();
-    assert_eq!(
-        (ended.code, ended.timed_out),
-        (Some(128 + 24), false),
-        "{ended:#?}"
-    );
-    let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
-    assert_eq!(summary["cut_short"]["signal"], "SIGXCPU", "{summary:#}");
+    let script = format!("ulimit -S -t 3 && exec {} {args}", quoted(ONESIDED));
+    best_of_three(|| {
+        let ended = Job::new(2, "sh").args(["-c", &script]).run();
+        assert_eq!(
+            (ended.code, ended.timed_out),
+            (Some(128 + 24), false),
+            "{ended:#?}"
+        );
+        if ended.stdout.is_empty() {
+            return Err(last_resort(&ended));
+        }
+        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+        assert_eq!(summary["cut_short"]["signal"], "SIGXCPU", "{summary:#}");
+        Ok(())
+    });
 }
 
 /// A launcher may lose the exit code of one of them: MPICH 4.0.2's does that of the last, when it was itself sent
@@ -301,11 +359,16 @@ fn all_ranks_that_a_signal_ended_end_with_its_code() {
         for version in ["rma", "collective"] {
             let folder = Folder::new();
             let first = folder.path("first");
-            let args = format!("{version} {LONG} --quiet --trace {}", first.display());
+            let args = format!(
+                "{version} {} --quiet --trace {}",
+                longest(""),
+                quoted(&first)
+            );
             let codes = folder.path("codes");
             fs::create_dir(&codes).unwrap();
             // The shells end well, so that no launcher ends one of them for another.
-            let script = format!("{ONESIDED} play {args}; echo $? > {}/$$", codes.display());
+            let program = quoted(ONESIDED);
+            let script = format!("{program} play {args}; echo $? > {}/$$", quoted(&codes));
             let job = Job::new(3, "sh").args(["-c".into(), script]);
             let enough = || n_records(&first) > 50;
             let ended = folder.wait_for(job, enough, |processes| {
@@ -348,15 +411,20 @@ fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
         assert!(!folder.checkpoint().exists());
 
         // Rank 1 is stopped in the middle of the game.
-        let folder = Folder::new();
-        let job = folder.job(2, LONG, "--checkpoint-every 50ms --checkpoint", "first");
+        let folder = Folder::of(MANY_DIGITS);
+        let job = folder.job(
+            2,
+            &longest(""),
+            "--checkpoint-every 50ms --checkpoint",
+            "first",
+        );
         let ended = folder.act_on(job, 20, |processes| {
             let of = |rank| move |&&(_, of): &&(u32, Option<u32>)| of == Some(rank);
             let (stopped, _) = processes.iter().find(of(1)).expect("rank 1");
             let (told, _) = processes.iter().find(of(0)).expect("rank 0");
             signal("STOP", *stopped);
             signal("TERM", *told);
-            wait_until("its end", || !Path::new(&format!("/proc/{told}")).exists());
+            until("its end", || !Path::new(&format!("/proc/{told}")).exists());
             kill(*stopped);
         });
         let said = format!(
@@ -371,12 +439,13 @@ fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
 /// `nohup`.
 #[test]
 fn a_hangup_that_is_ignored_stays_so() {
-    let script = format!("trap '' HUP; exec {ONESIDED} play rma --digits 1 --think 2s --quiet");
+    let play = "play rma --digits 1 --think 2s --quiet";
+    let script = format!("trap '' HUP; exec {} {play}", quoted(ONESIDED));
     let mut command = alone("sh");
     command.args(["-c", &script]);
     command.stdout(Stdio::null()).stderr(Stdio::null()); // UCX prints much then
     let mut child = command.spawn().unwrap();
-    wait_until("a handler", || catches(child.id(), 15));
+    until("a handler", || catches(child.id(), 15));
     signal("HUP", child.id());
     assert_eq!(child.wait().expect("own child").code(), Some(0));
 }
@@ -394,11 +463,11 @@ fn catches(process: u32, signal: u32) -> bool {
 fn after_kill_9_the_last_checkpoint_is_whole_and_is_gone_on_with() {
     again(|| {
         for (victim, method) in [(0, METHODS[0]), (1, METHODS[2]), (2, METHODS[5])] {
-            let folder = Folder::new();
-            let args = long(method);
+            let folder = Folder::of(MANY_DIGITS);
+            let args = longest(method);
             let job = folder.job(3, &args, "--checkpoint-every 30ms --checkpoint", "first");
             let ended = folder.act_on(job, 40, |processes| {
-                wait_until("a checkpoint", || !folder.entries().is_empty());
+                until("a checkpoint", || !folder.entries().is_empty());
                 let (process, _) = (processes.iter())
                     .find(|(_, rank)| *rank == Some(victim))
                     .expect("a rank");
@@ -427,7 +496,7 @@ fn sigusr1_writes_a_checkpoint_and_ends_nothing() {
             assert!(folder.entries().is_empty(), "nothing was due");
             let ranks = processes.iter().filter(|(_, rank)| rank.is_some());
             ranks.for_each(|&(process, _)| signal("USR1", process));
-            wait_until("a checkpoint", || !folder.entries().is_empty());
+            until("a checkpoint", || !folder.entries().is_empty());
             before.set(folder.entries().len());
         });
         ended.expect_success();
@@ -440,7 +509,7 @@ fn sigusr1_writes_a_checkpoint_and_ends_nothing() {
 #[test]
 fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
     again(|| {
-        for told in [&[0, 1, 2][..], &[1]] {
+        let sample = |told: &[u32]| {
             let folder = Folder::new();
             let args =
                 "play collective --digits 300 --think exp:4ms --seed 3 --format json --trace";
@@ -459,6 +528,9 @@ fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
                 (Some(143), false),
                 "{ended:#?}"
             );
+            if ended.stdout.is_empty() {
+                return Err(last_resort(&ended));
+            }
             let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
             assert_eq!(summary["cut_short"]["signal"], "SIGTERM", "{summary:#}");
             let rounds = summary["rounds"].as_u64().unwrap();
@@ -470,6 +542,10 @@ fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
                     "{summary:#}"
                 );
             }
+            Ok(())
+        };
+        for told in [&[0, 1, 2][..], &[1]] {
+            best_of_three(|| sample(told));
         }
     });
 }
@@ -495,7 +571,7 @@ fn what_cannot_be_kept_or_gone_on_with_is_said_before_the_game() {
     fs::create_dir(&full).unwrap();
     fs::write(full.join("notes.txt"), "mine").unwrap();
     for _ in 0..2 {
-        let args = format!("--trace {}", full.display());
+        let args = format!("--trace {}", quoted(&full));
         says(&format!("{args} --checkpoint"), "", 2, "is not empty");
         says(
             &format!("{args} --survive --checkpoint"),
@@ -535,35 +611,43 @@ fn what_cannot_be_kept_or_gone_on_with_is_said_before_the_game() {
     );
 }
 
-/// Before there is anything to sum up.
+/// Before there is anything to sum up: when MPI is being started, which does not end before the signal has come.
 #[test]
 fn a_signal_before_the_first_game_ends_the_run_in_a_line() {
-    for version in ["rma", "collective"] {
+    let slow_init = library_to_preload(&mpicc(), "pmpi/hold_init.c");
+    let sample = |version: &str| {
+        let folder = scratch();
+        let (held, go) = (folder.path().join("held"), folder.path().join("go"));
         let mut play = alone(ONESIDED);
         play.args(["play", version, "--think", "1s", "--format", "json"])
+            .env("LD_PRELOAD", &slow_init)
+            .env("HELD", &held)
+            .env("GO", &go)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = play.spawn().expect("the program starts");
-        // MPI is started after signals are listened to, and takes longer than this takes to look.
-        let start = Instant::now();
-        while !catches(child.id(), 15) && start.elapsed() < Duration::from_secs(20) {
-            std::thread::yield_now();
-        }
-        signal("TERM", child.id());
+        until("MPI_Init_thread", || held.exists());
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
+        fs::write(&go, "").expect("there is room");
         let stderr = std::io::read_to_string(child.stderr.take().expect("piped")).unwrap();
         let stdout = std::io::read_to_string(child.stdout.take().expect("piped")).unwrap();
         let status = child.wait().expect("own child");
         assert_eq!(status.code(), Some(143), "{version}: {stderr}");
-        assert_eq!(
-            stderr
-                .matches("ended by SIGTERM, after 0 whole games")
-                .count(),
-            1,
-            "{version}: {stderr}"
-        );
+        // Where starting takes longer than a rank may take to stop, the last resort says it.
+        let said = |words| stderr.matches(words).count();
+        let in_time = said("ended by SIGTERM, after 0 whole games");
+        let too_late = said("SIGTERM came, and not all ranks stopped within 3s: no summary");
+        assert_eq!(in_time + too_late, 1, "{version}: {stderr}");
         assert!(
             !stderr.contains("panicked") && stdout.is_empty(),
             "{version}: {stderr} {stdout}"
         );
+        match in_time {
+            1 => Ok(()),
+            _ => Err(stderr),
+        }
+    };
+    for version in ["rma", "collective"] {
+        best_of_three(|| sample(version));
     }
 }

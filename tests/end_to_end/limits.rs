@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use crate::started_wrongly::skip;
-use crate::support::{Ended, alone, scratch};
+use crate::support::{Ended, alone, quoted, scratch};
 use crate::{ONESIDED, onesided};
 
 /// What starts a command after the shell has made something of the system that only it sees.
@@ -30,8 +30,8 @@ fn may_mount() -> bool {
 /// Plays on two ranks into a folder with what `setup` says of `$trace`.
 fn recording(setup: &str, args: &str) -> Ended {
     let folder = scratch();
-    let folder = folder.path().display().to_string();
-    let setup = format!("trace='{folder}' && {setup}");
+    let folder = quoted(folder.path());
+    let setup = format!("trace={folder} && {setup}");
     onesided(2, &format!("play rma {args} --trace {folder}"))
         .started_by(after(&setup))
         .run()
@@ -97,7 +97,7 @@ fn neither_home_nor_a_folder_for_temporary_files_nor_stdin_is_needed() {
     let folder = scratch();
     let args = format!(
         "play rma --format json --trace {}",
-        folder.path().join("run").display()
+        quoted(folder.path().join("run"))
     );
     let run_without = |what: &'static str| {
         let script = format!("unset {what}; exec \"$@\" <&-");

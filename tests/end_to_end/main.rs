@@ -3,6 +3,8 @@
 mod bad_input;
 mod batch;
 mod counted;
+#[path = "../support/dice.rs"]
+mod dice;
 mod doctor;
 mod experiment;
 mod file_systems;
@@ -26,12 +28,12 @@ mod survive;
 mod trace;
 mod two_jobs;
 
-use support::Job;
+use support::{Job, words};
 
 /// The program under test.
 pub const ONESIDED: &str = env!("CARGO_BIN_EXE_onesided");
 
 /// `n_ranks` ranks of `onesided ARGS`, the arguments parted by blanks.
 pub fn onesided(n_ranks: u32, args: &str) -> Job {
-    Job::new(n_ranks, ONESIDED).args(args.split_whitespace())
+    Job::new(n_ranks, ONESIDED).args(words(args))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use onesided::analysis::SCHEMA;
 use serde_json::Value;
 
-use crate::onesided;
+use crate::{onesided, support};
 
 /// Plays and returns the document, which is all of stdout and fits the schema.
 fn play_json(n_ranks: u32, args: &str) -> Value {
@@ -37,7 +37,7 @@ fn sum(document: &Value, field: &str) -> u64 {
 
 #[test]
 fn one_sided_documents_fit_the_schema_and_add_up() {
-    for n_ranks in [1, 2, 3, 5, 8] {
+    for &n_ranks in support::rank_counts() {
         for method in ["fetch-and-op", "compare-and-swap"] {
             let document = play_json(n_ranks, &format!("rma --claim-with {method} --seed 11"));
             assert_eq!(document["version"], "rma");
@@ -344,7 +344,7 @@ fn with_text_the_lines_come_before_the_summary_on_stdout() {
 /// Both documents put side by side, as `just demo` does.
 #[test]
 fn both_versions_side_by_side_answer_the_question() {
-    let folder = crate::support::scratch();
+    let folder = support::scratch();
     let mut paths = Vec::new();
     for version in ["rma", "collective"] {
         let think = "--think 5ms --think-per-rank 25ms --seed 6";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Ended, Job, all_at_once, alone, scratch};
+use crate::support::{Ended, Job, all_at_once, alone, quoted, scratch, words};
 use crate::{ONESIDED, onesided};
 
 /// Long for the start of MPI, and short for a hang.
@@ -10,10 +10,8 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// One rank of `onesided FIRST` and `n_others` of `onesided OTHERS`, in one job.
 fn apart(first: &str, n_others: u32, others: &str) -> Job {
-    let others = format!(": -n {n_others} {ONESIDED} {others}");
-    onesided(1, first)
-        .args(others.split_whitespace())
-        .deadline(SOON)
+    let others = format!(": -n {n_others} {} {others}", quoted(ONESIDED));
+    onesided(1, first).args(words(&others)).deadline(SOON)
 }
 
 fn refused_once(ended: &Ended, expected: &str) {
@@ -152,7 +150,7 @@ fn options_that_differ_are_named_with_their_ranks_before_anything_is_played_or_w
 #[test]
 fn what_a_shell_makes_of_each_rank_s_arguments_is_compared() {
     let folder = scratch();
-    let folder = folder.path().display();
+    let folder = quoted(folder.path());
     let rank = "${OMPI_COMM_WORLD_RANK-}${PMI_RANK-}";
     let cases = [
         (
@@ -163,7 +161,10 @@ fn what_a_shell_makes_of_each_rank_s_arguments_is_compared() {
         (format!("rma --checkpoint {folder}/$$"), "--checkpoint is "),
     ];
     all_at_once(cases, |(args, expected)| {
-        let shell = Job::new(2, "sh").args(["-c".into(), format!("exec {ONESIDED} play {args}")]);
+        let shell = Job::new(2, "sh").args([
+            "-c".into(),
+            format!("exec {} play {args}", quoted(ONESIDED)),
+        ]);
         refused_once(&shell.deadline(SOON).run(), expected);
     });
 }
@@ -238,8 +239,8 @@ fn outside_a_game_each_process_reports_for_itself() {
 fn all_ranks_of_a_refused_job_end_with_its_code() {
     let folder = scratch();
     let args = "play rma --digits 0";
-    let codes = folder.path().display();
-    let script = format!("{ONESIDED} {args}; echo $? > {codes}/$$");
+    let (program, codes) = (quoted(ONESIDED), quoted(folder.path()));
+    let script = format!("{program} {args}; echo $? > {codes}/$$");
     // The shells end well, so that no launcher ends one of them for another.
     let ended = Job::new(3, "sh").args(["-c".into(), script]).run();
     assert!(!ended.timed_out, "{ended:#?}");

@@ -5,6 +5,8 @@
 //! ranks must claim exactly what the checkpoint lacks. In CI some runs; `just faults 200` is the campaign, and
 //! prints the README's table.
 
+#[path = "../support/dice.rs"]
+mod dice;
 #[path = "../support/ledger.rs"]
 mod ledger;
 #[path = "../support/processes.rs"]
@@ -17,10 +19,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use dice::Dice;
 use libtest_mimic::{Arguments, Trial};
 use onesided::trace::{Kind, Outcome, RUN_FILE, Trace};
 use processes::{kill, processes_of};
-use support::{Job, again, scratch, signal};
+use support::{Job, again, scratch, signal, until};
 
 const ONESIDED: &str = env!("CARGO_BIN_EXE_onesided");
 
@@ -161,18 +164,6 @@ impl Row {
     }
 }
 
-/// Numbers that look random, the same for the same seed (`xorshift64*`, Vigna 2016).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
-    }
-}
-
 fn main() {
     let arguments = Arguments::from_args();
     let trials = vec![Trial::test("jobs_that_are_killed_are_gone_on_with", || {
@@ -240,11 +231,9 @@ fn one(fault: Fault, moment: Moment, args: &str, n_ranks: u32, row: &mut Row, co
         row.missed += 1;
         assert_eq!(ended.code, Some(0), "{context}: {ended:#?}");
     }
-    assert!(
-        all_gone(folder.path()),
-        "{context}: left behind: {:?}",
-        processes_of(folder.path())
-    );
+    until(&format!("nobody is left: {context}"), || {
+        processes_of(folder.path()).is_empty()
+    });
     let won = winners(&first);
     if !file.exists() {
         assert!(
@@ -299,17 +288,6 @@ fn play(n_ranks: u32, args: &str, file: &Path, trace: &Path) -> Job {
         trace.display().to_string(),
     ]);
     job.deadline(Duration::from_secs(90))
-}
-
-fn all_gone(folder: &Path) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(5) {
-        if processes_of(folder).is_empty() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    false
 }
 
 /// Who won which digit, by the records of all ranks; panics where two did.

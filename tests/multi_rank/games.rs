@@ -14,6 +14,7 @@ use onesided::game::{
 use onesided::rma::{Comm, Rank, Result};
 
 use crate::harness::{Body, crawls};
+use crate::support::is_campaign;
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -105,9 +106,19 @@ enum Known {
     ToTheNode,
 }
 
-/// Games of each number of digits: together with five rank counts, two methods and two homes, 4,400
+/// Games of each number of digits in a campaign: with five rank counts, five methods and two homes some 10,000
 /// one-sided games on each library that does not crawl.
 const GAMES: [(u32, u64); 3] = [(9, 200), (64, 12), (150, 8)];
+
+/// How many of them are played: half in the gate, and few where nobody contends.
+fn some_of(comm: &Comm<'_>, n_games: u64) -> u64 {
+    match comm.size() {
+        _ if crawls(comm) => n_games / 8,
+        1 => n_games.div_ceil(10),
+        _ if is_campaign() => n_games,
+        _ => n_games.div_ceil(2),
+    }
+}
 
 type Open<'mpi, B> = fn(&Comm<'mpi>, Rank, usize) -> Result<B>;
 
@@ -146,7 +157,7 @@ fn series(n_digits: u32, n_games: u64, home: Home) -> Series {
 /// that no game was left out.
 fn one_sided<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, known: Known, home: Home) {
     for (n_digits, n_games) in GAMES {
-        let n_games = if crawls(comm) { n_games / 8 } else { n_games };
+        let n_games = some_of(comm, n_games);
         let mut referee = OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
         let results = series(n_digits, n_games, home)
             .play(comm, &mut referee, &mut ())

@@ -29,9 +29,6 @@ pub struct Body {
 /// How long a case may take. Generous: a case takes a few seconds on two cores.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The rank counts that every case runs on unless it says otherwise.
-pub const RANK_COUNTS: &[u32] = &[1, 2, 3, 5, 8];
-
 /// One test case per rank count.
 pub fn on_ranks(counts: &'static [u32], body: Body) -> impl Iterator<Item = Trial> {
     counts.iter().map(move |&n_ranks| {

@@ -71,7 +71,7 @@ fn main() {
         // Of a few each runs in a job of its own: what it prints is its own.
         Some(_) => on_all_counts
             .into_iter()
-            .flat_map(|body| harness::on_ranks(harness::RANK_COUNTS, body))
+            .flat_map(|body| harness::on_ranks(support::rank_counts(), body))
             .collect(),
         None => together::trials(on_all_counts),
     };

@@ -21,7 +21,7 @@ use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, ErrorKind, Family, Mpi, Progress, ThreadLevel};
 
 use crate::harness::{Body, library_with_faults};
-use crate::support::{Death, Ended, Job, all_at_once};
+use crate::support::{Death, Ended, Job, all_at_once, is_campaign};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -270,7 +270,7 @@ pub fn trials() -> Vec<Trial> {
     ];
     // What the barriers of `Mpi::finalize` and `rma::run` are for.
     if !is_under_hydra() {
-        trials.push(Trial::test(
+        let trial = Trial::test(
             "programs::a_launcher_crashes_or_hangs_when_a_rank_aborts_during_mpi_finalize",
             || {
                 let program = "a_panic_while_others_are_in_mpi_finalize";
@@ -280,7 +280,9 @@ pub fn trials() -> Vec<Trial> {
                     other => Err(Failed::from(format!("not by its launcher: {other:#?}"))),
                 }
             },
-        ));
+        );
+        // How often a library fails is for a campaign.
+        trials.push(trial.with_ignored_flag(!is_campaign()));
     }
     trials.extend(
         BODIES

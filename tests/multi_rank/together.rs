@@ -10,7 +10,8 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use onesided::rma::library;
 
-use crate::harness::{self, Body, BodyJob, DEADLINE, RANK_COUNTS};
+use crate::harness::{self, Body, BodyJob, DEADLINE};
+use crate::support::rank_counts;
 
 /// How long all bodies together may take.
 const TOGETHER: Duration = Duration::from_secs(900);
@@ -52,7 +53,7 @@ impl Together {
 pub fn trials(bodies: Vec<Body>) -> Vec<Trial> {
     let bodies: Arc<[Body]> = bodies.into();
     let mut trials = Vec::new();
-    for &n_ranks in RANK_COUNTS {
+    for &n_ranks in rank_counts() {
         let together = Arc::new(Together {
             n_ranks,
             bodies: Arc::clone(&bodies),

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onesided::rma::{Comm, Placement, processor_name};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::games::{operations, play};
 use crate::harness::Body;
 use crate::hosts::{Hosts, Setup, name};
 use crate::launchers::Within;
-use crate::support::signal;
+use crate::support::{signal, until};
 use crate::{Test, print_all, result_on};
 
 const WHERE: Body = Body {
@@ -169,25 +169,14 @@ fn killed_tests_leave_nothing() {
         };
         numbers.filter(inside).collect::<Vec<u32>>()
     };
-    wait_until("the command runs", || in_namespace().len() >= 5);
+    until("the command runs", || in_namespace().len() >= 5);
     signal("KILL", test.id());
     test.wait().expect("own child");
-    wait_until("nothing is left", || {
+    until("nothing is left", || {
         in_namespace().is_empty() && namespace_of_children(keeper).is_none()
     });
 }
 
 fn namespace_of_children(process: u32) -> Option<std::path::PathBuf> {
     std::fs::read_link(format!("/proc/{process}/ns/pid_for_children")).ok()
-}
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "not in a minute: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

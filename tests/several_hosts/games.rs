@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::hosts::{Hosts, name};
 use crate::launchers::Within;
-use crate::support::{Ended, Job, scratch};
+use crate::support::{Ended, Job, quoted, scratch, words};
 use crate::{ONESIDED, Test};
 
 pub const TESTS: &[Test] = &[
@@ -30,9 +30,7 @@ const GAMES: u64 = 12;
 /// A job that plays.
 pub fn playing(hosts: &Hosts, per_host: u32, within: Within, args: &str) -> Job {
     let args = format!("play {args} --format json");
-    hosts
-        .job(per_host, within, ONESIDED)
-        .args(args.split_whitespace())
+    hosts.job(per_host, within, ONESIDED).args(words(&args))
 }
 
 /// Plays, and returns the summary, which fits its schema and names the hosts.
@@ -49,7 +47,7 @@ pub fn record(
     args: &str,
     trace: &Path,
 ) -> (Value, Findings) {
-    let args = format!("{args} --trace {}", trace.display());
+    let args = format!("{args} --trace {}", quoted(trace));
     let summary = play(hosts, per_host, within, &args);
     (summary, read_run(trace).expect("a run"))
 }

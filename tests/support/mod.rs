@@ -2,27 +2,34 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 mod launcher;
+mod patience;
 mod preload;
 mod turn;
+mod words;
 
 use launcher::{Before, MARK, ranks_left};
 
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use launcher::{Death, again};
 #[allow(unused_imports, reason = "each test program uses its own part")]
+pub use patience::{PATIENCE, best_of_three, is_campaign, rank_counts, until};
+#[allow(unused_imports, reason = "each test program uses its own part")]
 pub use preload::{library_to_preload, mpicc};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use turn::{Turn, all_at_once};
+#[allow(unused_imports, reason = "each test program uses its own part")]
+pub use words::{quoted, words};
 
 /// A job of a launcher.
 #[derive(Debug, Clone)]
@@ -51,16 +58,29 @@ pub struct Job {
     is_drill: bool,
     /// Whether ranks are to fail.
     to_fail: bool,
+    /// What it has printed on stderr so far.
+    stderr: Printed,
 }
+
+/// What a stream has had so far.
+type Printed = Arc<Mutex<Vec<u8>>>;
 
 /// A job under way, to which the test does something.
 #[derive(Debug)]
-pub struct Running(JoinHandle<Ended>);
+pub struct Running {
+    job: JoinHandle<Ended>,
+    stderr: Printed,
+}
 
 impl Running {
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        self.job.is_finished()
+    }
+
+    /// Whether it has printed this on stderr.
+    pub fn has_said(&self, words: &str) -> bool {
+        in_words(&self.stderr).contains(words)
     }
 
     /// Waits for its end.
@@ -68,7 +88,7 @@ impl Running {
     /// # Panics
     /// Where its launcher died, in a way that [`again`] knows.
     pub fn join(self) -> Ended {
-        let ended = self.0.join();
+        let ended = self.job.join();
         ended.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     }
 }
@@ -124,6 +144,7 @@ impl Job {
             acted_on: false,
             is_drill: false,
             to_fail: false,
+            stderr: Printed::default(),
         }
     }
 
@@ -249,7 +270,10 @@ impl Job {
     /// Starts the job; a test that then does something to it goes through [`again`].
     pub fn start(mut self) -> Running {
         self.acted_on = true;
-        Running(std::thread::spawn(move || self.run()))
+        self.stderr = Printed::default(); // and not that of a clone
+        let stderr = Arc::clone(&self.stderr);
+        let job = std::thread::spawn(move || self.run());
+        Running { job, stderr }
     }
 
     /// [`run`](Self::run), and never again: whether the launcher died is part of what is returned.
@@ -303,8 +327,12 @@ impl Job {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let stdout = read_in_thread(child.stdout.take().expect("piped"));
-        let stderr = read_in_thread(child.stderr.take().expect("piped"));
+        let stdout = Printed::default();
+        self.stderr.lock().expect("lock").clear();
+        let readers = [
+            read_in_thread(child.stdout.take().expect("piped"), &stdout),
+            read_in_thread(child.stderr.take().expect("piped"), &self.stderr),
+        ];
         let in_time = wait_until(&mut child, start + deadline);
         let left = match in_time {
             Some(_) => Vec::new(),
@@ -312,11 +340,14 @@ impl Job {
         };
         let stacks = launcher::stacks(&left);
         let status = in_time.unwrap_or_else(|| kill(&mut child, self.keeper));
+        for reader in readers {
+            reader.join().expect("reader");
+        }
         let ended = Ended {
             code: status.code(),
             timed_out: in_time.is_none(),
-            stdout: stdout.join().expect("reader"),
-            stderr: stderr.join().expect("reader") + &stacks,
+            stdout: in_words(&stdout),
+            stderr: in_words(&self.stderr) + &stacks,
             took: start.elapsed(),
         };
         let death = launcher::death(&ended, status.signal(), !left.is_empty(), self.to_fail);
@@ -335,12 +366,22 @@ impl Ended {
     }
 }
 
-fn read_in_thread(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+fn read_in_thread(mut from: impl Read + Send + 'static, into: &Printed) -> JoinHandle<()> {
+    let into = Arc::clone(into);
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes); // what there was is told
-        String::from_utf8_lossy(&bytes).into_owned()
+        let mut bytes = [0; 8192];
+        loop {
+            match from.read(&mut bytes) {
+                Ok(n @ 1..) => into.lock().expect("lock").extend_from_slice(&bytes[..n]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => return, // what there was is told
+            }
+        }
     })
+}
+
+fn in_words(printed: &Printed) -> String {
+    String::from_utf8_lossy(&printed.lock().expect("lock")).into_owned()
 }
 
 /// How it ended, or `None` when the deadline has passed.

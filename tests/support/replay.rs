@@ -1,5 +1,9 @@
 //! A collective run replayed moment by moment: the oracle of what curing a rank saves.
 
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+
 use onesided::trace::{Kind, Record, Trace};
 
 /// The time of every game, summed, when each rank computes `scale` times as long as it did, and every allreduce
@@ -68,6 +72,30 @@ fn game_ns(trace: &Trace, records: &[Vec<Record>], game: u32, scale: &[f64]) -> 
     }
     let took = now.iter().zip(&starts).map(|(end, start)| end - start);
     took.fold(0.0, f64::max)
+}
+
+/// What lockstep costs by a run's own think times: of each round the longest, to the mean of what ranks computed.
+pub fn slowdown(trace: &Trace) -> f64 {
+    let cost_ns = trace.run.tracer.record_ns.round();
+    let mut longest_ns: BTreeMap<(u32, usize), f64> = BTreeMap::new();
+    let mut computed_ns = 0.0;
+    for rank in 0..trace.run.ranks {
+        let mut round = (0, 0);
+        for record in trace.records(rank) {
+            match record.kind {
+                Kind::Start => round = (record.game, 0),
+                Kind::Allreduce => round.1 += 1,
+                Kind::Think => {
+                    let took_ns = (record.duration_ns() as f64 - cost_ns).max(0.0);
+                    computed_ns += took_ns;
+                    let longest_ns = longest_ns.entry(round).or_default();
+                    *longest_ns = longest_ns.max(took_ns);
+                }
+                Kind::Claim | Kind::Finish => {}
+            }
+        }
+    }
+    longest_ns.values().sum::<f64>() / (computed_ns / f64::from(trace.run.ranks))
 }
 
 /// For each rank by what its computation is to be scaled, that it is no longer than the median of all.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::finding::{Finding, Severity};
 use super::super::line::Line;
-use super::super::plan::Probe;
+use super::super::plan::{Probe, at_the_pace_of};
 use crate::launch::{end, has_ended, in_own_group, status_in_words};
 
 /// How long a launcher has to end a job that it is asked to end; Open MPI takes a second and a half.
@@ -36,7 +36,7 @@ enum Heard {
 }
 
 /// Starts the job, and listens until all of `probes` have ended, or one of them has crashed or hung. It is
-/// over by `until`, and a little.
+/// over by `until`, and a little; `within` is what all jobs may take.
 ///
 /// # Errors
 /// Why the launcher cannot be started.
@@ -44,6 +44,7 @@ pub(super) fn run(
     mut command: Command,
     probes: &[Probe],
     until: Instant,
+    within: Duration,
 ) -> std::io::Result<Outcome> {
     tracing::debug!(?command, "starting a job of probes");
     command
@@ -58,7 +59,7 @@ pub(super) fn run(
         Heard::Out,
     );
     listen(child.stderr.take().expect("piped"), sender, Heard::Err);
-    let mut listener = Listener::new(probes, until);
+    let mut listener = Listener::new(probes, until, within);
     let end = listener.listen(&heard, &mut child);
     tracing::debug!(?end, "the job is over");
     Ok(listener.conclude(end))
@@ -95,6 +96,8 @@ enum End {
 struct Listener<'a> {
     probes: &'a [Probe],
     until: Instant,
+    /// How long all may take.
+    within: Duration,
     findings: Vec<Finding>,
     ended: Vec<Probe>,
     current: Option<Probe>,
@@ -107,15 +110,16 @@ struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    fn new(probes: &'a [Probe], until: Instant) -> Self {
+    fn new(probes: &'a [Probe], until: Instant, within: Duration) -> Self {
         Listener {
             probes,
             until,
+            within,
             findings: Vec::new(),
             ended: Vec::new(),
             current: None,
             step: None,
-            deadline: Instant::now() + Probe::Start.deadline(),
+            deadline: Instant::now() + Probe::Start.deadline(within),
             words: Vec::new(),
             begun: false,
         }
@@ -160,8 +164,11 @@ impl<'a> Listener<'a> {
                 self.begun = true;
                 self.current = Probe::named(&name);
                 self.step = None;
-                let deadline = self.current.map_or(BETWEEN, Probe::deadline);
-                self.deadline = Instant::now() + deadline;
+                self.deadline = Instant::now()
+                    + match self.current {
+                        Some(probe) => probe.deadline(self.within),
+                        None => at_the_pace_of(self.within, BETWEEN),
+                    };
             }
             Line::Step(what) => self.step = Some(what),
             Line::Found(finding) => {
@@ -173,7 +180,7 @@ impl<'a> Listener<'a> {
             Line::End(name) => {
                 self.ended.extend(Probe::named(&name));
                 self.current = None;
-                self.deadline = Instant::now() + BETWEEN;
+                self.deadline = Instant::now() + at_the_pace_of(self.within, BETWEEN);
             }
             Line::Done => {}
         }
@@ -244,8 +251,8 @@ impl<'a> Listener<'a> {
             ),
             End::Late { .. } => {
                 let after = match self.begun {
-                    true => place.deadline(),
-                    false => Probe::Start.deadline(),
+                    true => place.deadline(self.within),
+                    false => Probe::Start.deadline(self.within),
                 };
                 (
                     Severity::Hung,

@@ -193,7 +193,7 @@ impl Runner {
         probes: &[Probe],
         until: Instant,
     ) -> Result<job::Outcome, String> {
-        job::run(command, probes, until).map_err(|error| {
+        job::run(command, probes, until, self.within).map_err(|error| {
             format!(
                 "cannot start the launcher '{}': {error}; --launcher names another, such as 'mpirun -n \
                  {{ranks}}'",
