@@ -1,7 +1,6 @@
 //! The examples, as a user starts them: each checks its own answer, and a wrong one ends the job badly.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use onesided::checkpoint::Reader;
 
@@ -146,15 +145,10 @@ fn ranks_with(path: &Path) -> Vec<u32> {
 /// Kills all ranks, or the last one that was started, once the checkpoint has more than `before`.
 fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 {
     let name = path.to_str().expect("a plain name").to_owned();
-    let job = example(n_ranks, &format!("langford {name} 12")).start();
-    let deadline = Instant::now() + Duration::from_secs(300);
-    while n_completed(path) <= before {
-        assert!(
-            Instant::now() < deadline && !job.is_finished(),
-            "nothing was saved"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let job = example(n_ranks, &format!("langford {name} 12"));
+    let job = job
+        .start()
+        .until("more in the checkpoint", || n_completed(path) > before);
     let ranks = ranks_with(path);
     assert_eq!(ranks.len(), n_ranks as usize, "the job is under way");
     let killed = if all {

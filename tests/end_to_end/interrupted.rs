@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onesided::analysis::analyse_trace;
 use onesided::claim::Entry;
@@ -47,7 +47,7 @@ fn long(method: &str) -> String {
     }
 }
 
-/// The same with so many.
+/// [`long`] with [`MANY_DIGITS`].
 fn longest(method: &str) -> String {
     long(method).replace("--digits 300 ", &format!("--digits {MANY_DIGITS} "))
 }
@@ -109,14 +109,8 @@ impl Folder {
         act: impl FnOnce(&[(u32, Option<u32>)], &Running),
     ) -> Ended {
         let folder = self.path("first");
-        let job = job.start();
-        // Other tests have their turn first.
-        let deadline = Instant::now() + Duration::from_secs(300);
-        while !folder.join(RUN_FILE).exists() || !enough() {
-            assert!(Instant::now() < deadline, "nothing is won");
-            assert!(!job.is_finished(), "it has ended: {:#?}", job.join());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let has_enough = || folder.join(RUN_FILE).exists() && enough();
+        let job = job.start().until("enough of a game", has_enough);
         act(&processes_of(&folder), &job);
         job.join()
     }
@@ -326,7 +320,7 @@ fn last_resort(ended: &Ended) -> String {
         .stderr
         .lines()
         .find(|line| line.contains(": no summary"));
-    said.unwrap_or_else(|| panic!("neither a summary nor why there is none: {ended:#?}"))
+    said.unwrap_or_else(|| panic!("no summary, and nothing says why: {ended:#?}"))
         .into()
 }
 
@@ -394,16 +388,12 @@ fn what_is_said_of_a_checkpoint_is_true_where_ranks_do_not_stop() {
         let job = Job::new(2, "sh")
             .args(["-c", late, "sh", ONESIDED, "play", "rma", "--checkpoint"])
             .args([folder.checkpoint().display().to_string()]);
-        let job = job.start();
         let ranks = || {
             let found = processes_of(&folder.checkpoint());
             found.into_iter().filter(|(_, rank)| *rank == Some(0))
         };
-        let deadline = Instant::now() + Duration::from_secs(300);
-        while !ranks().any(|(process, _)| catches(process, 15)) {
-            assert!(Instant::now() < deadline && !job.is_finished(), "no rank");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let listens = || ranks().any(|(process, _)| catches(process, 15));
+        let job = job.start().until("a rank that listens", listens);
         ranks().for_each(|(process, _)| signal("TERM", process));
         let ended = job.join();
         let said = ended.stderr.matches(": no summary\n").count();

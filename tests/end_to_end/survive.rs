@@ -10,7 +10,7 @@ use onesided::rma::{self, Family};
 use onesided::trace::{Kind, Outcome, Trace};
 use serde_json::Value;
 
-use crate::dice::Dice;
+use crate::dice::{Dice, number};
 use crate::interrupted::{DIGITS, Folder, wins};
 use crate::onesided;
 use crate::processes::{kill, processes_of};
@@ -53,7 +53,7 @@ fn is_mpich_4_0() -> bool {
     (library.family, &library.version[..2]) == (Family::Mpich, &[4, 0])
 }
 
-/// A job in which a rank is taken for dead after so long.
+/// A job in which a rank that gives no sign of life for the time `after` is taken for dead.
 fn surviving(folder: &Folder, after: &str, args: &str, lets_live: &[&str]) -> Job {
     let args = format!("{LONG} --survive={after} {args}");
     let job = folder.job(N_RANKS, &args, "--checkpoint", "first");
@@ -139,13 +139,8 @@ fn survivors_finish_the_game_without_the_dead() {
         let Some(lets_live) = lets_live() else {
             return skip("this launcher is not known to let survivors live");
         };
-        // A campaign has them all, so many times, at other moments.
-        let number = |name| {
-            std::env::var(name)
-                .ok()
-                .map(|text: String| text.parse().expect("a number"))
-        };
-        let mut moments = Dice(number("ONESIDED_KILLS_SEED").unwrap_or(1) | 1);
+        // A campaign draws the moments, and repeats each way ONESIDED_KILLS times.
+        let mut moments = Dice::new(number("ONESIDED_KILLS_SEED").unwrap_or(1));
         let ways: Vec<_> = match number("ONESIDED_KILLS") {
             Some(n) => std::iter::repeat_n(METHODS, n as usize).flatten().collect(),
             None => METHODS.iter().step_by(3).collect(),

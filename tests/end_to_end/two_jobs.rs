@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onesided::trace::{RUN_FILE, RunInfo, Trace};
 use serde_json::Value;
@@ -11,22 +11,11 @@ use crate::interrupted::Folder;
 use crate::ledger;
 use crate::onesided;
 use crate::processes::processes_of;
-use crate::support::{Ended, Job, Running, again, signal};
+use crate::support::{Ended, Job, again, signal};
 use crate::trace::{findings, tracing};
 
 /// Some two seconds of a game, with [`playing`]'s think time.
 const GAME: &str = "--digits 80 --guess ticket";
-
-/// Waits for what `job` makes.
-fn wait_for(what: &str, job: &Running, is_there: impl Fn() -> bool) {
-    // Other tests' jobs have their turn first.
-    let deadline = Instant::now() + Duration::from_secs(300);
-    while !is_there() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        assert!(!job.is_finished(), "it has ended without {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 fn playing(args: &str, file: &Path) -> Job {
     let job = onesided(2, &format!("play rma --think 50ms {args}"));
@@ -58,8 +47,9 @@ fn a_job_whose_checkpoint_another_job_has_replaced_says_so_and_leaves_that_alone
         playing("--digits 3 --seed 2 --quiet --checkpoint", &other)
             .run()
             .expect_success();
-        let first = playing(&format!("{GAME} --seed 1 {every}"), &file).start();
-        wait_for("a checkpoint", &first, || file.exists());
+        let first = playing(&format!("{GAME} --seed 1 {every}"), &file)
+            .start()
+            .until("a checkpoint", || file.exists());
         // As if both had looked for the file before either had made it.
         fs::rename(&other, &file).unwrap();
         let foreign = fs::read(&file).unwrap();
@@ -104,8 +94,9 @@ fn of_two_jobs_that_resume_one_checkpoint_at_most_one_goes_on_with_it() {
         let folder = Folder::new();
         let file = folder.checkpoint();
         let args = format!("{GAME} --seed 1 --quiet --checkpoint");
-        let first = playing(&args, &file).start();
-        wait_for("a checkpoint", &first, || file.exists());
+        let first = playing(&args, &file)
+            .start()
+            .until("a checkpoint", || file.exists());
         std::thread::sleep(Duration::from_millis(700));
         for (process, rank) in processes_of(&file) {
             if rank.is_some() {
@@ -155,8 +146,11 @@ fn a_job_whose_recording_was_replaced_says_so_and_leaves_the_other_alone() {
                 );
                 tracing(n_ranks, run, &args)
             };
-            let first = job(3, 1, 120).start();
-            wait_for_first_records(run, &first);
+            let has_records = || {
+                Trace::open(run)
+                    .is_ok_and(|trace| (0..3).all(|rank| trace.records(rank).count() > 3))
+            };
+            let first = job(3, 1, 120).start().until("first records", has_records);
             let second = job(2, 2, 6).at_once().run().expect_success();
             assert!(!second.stderr.contains("gone"), "{second:#?}");
             let its_files = || -> Vec<Vec<u8>> {
@@ -182,11 +176,5 @@ fn a_job_whose_recording_was_replaced_says_so_and_leaves_the_other_alone() {
             assert!(info.ended.is_some());
             assert!(findings(run).notes.is_empty(), "{:?}", findings(run).notes);
         }
-    });
-}
-
-fn wait_for_first_records(run: &Path, job: &Running) {
-    wait_for("a run", job, || {
-        Trace::open(run).is_ok_and(|trace| (0..3).all(|rank| trace.records(rank).count() > 3))
     });
 }

@@ -23,7 +23,7 @@ use launcher::{Before, MARK, ranks_left};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use launcher::{Death, again};
 #[allow(unused_imports, reason = "each test program uses its own part")]
-pub use patience::{PATIENCE, best_of_three, is_campaign, rank_counts, until};
+pub use patience::{best_of_three, is_campaign, rank_counts, until};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use preload::{library_to_preload, mpicc};
 #[allow(unused_imports, reason = "each test program uses its own part")]
@@ -81,6 +81,27 @@ impl Running {
     /// Whether it has printed this on stderr.
     pub fn has_said(&self, words: &str) -> bool {
         in_words(&self.stderr).contains(words)
+    }
+
+    /// Waits until it has done something. Jobs of other tests have their turn first.
+    ///
+    /// # Panics
+    /// Where it has not in five minutes, or has ended without; as [`join`](Self::join) where its launcher died.
+    pub fn until(self, what: &str, is_so: impl Fn() -> bool) -> Self {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(
+                start.elapsed() < Duration::from_secs(300),
+                "this does not come: {what}"
+            );
+            assert!(
+                !self.is_finished(),
+                "it has ended without {what}: {:#?}",
+                self.join()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self
     }
 
     /// Waits for its end.

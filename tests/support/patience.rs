@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long is waited for what has to come: many times as long as it takes, also on a machine that others use.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something is so.
 ///
