@@ -93,8 +93,8 @@ named! {
         WinFree = "MPI_Win_free",
         /// To one rank.
         Send = "MPI_Send",
-        /// From any rank.
-        Recv = "MPI_Recv",
+        /// For a message of any rank.
+        Mprobe = "MPI_Mprobe",
         /// A moment in MPI, for the sake of others.
         Iprobe = "MPI_Iprobe",
         /// On the home rank's memory, so that it knows of this rank, or this of others.
@@ -284,7 +284,6 @@ impl fmt::Display for Pulse {
         if let Some(rank) = self.target() {
             match self.call() {
                 Call::Send => write!(f, " to rank {rank}")?,
-                Call::Recv => write!(f, " from rank {rank}")?,
                 Call::Bcast => write!(f, " of rank {rank}'s word")?,
                 _ => write!(f, " on rank {rank}")?,
             }

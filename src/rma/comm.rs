@@ -350,29 +350,65 @@ impl<'mpi> Comm<'mpi> {
     /// Receives a message of exactly `bytes.len()` bytes with `tag` from anybody if one is there, and
     /// says whether one was (`MPI_Improbe`, `MPI_Mrecv`). Waits for none.
     ///
-    /// Not `MPI_Iprobe` and then `MPI_Recv`: with MPICH 5.0.2 over UCX between hosts, a message that
-    /// `MPI_Iprobe` has seen is never received from `MPI_ANY_SOURCE`.
-    ///
     /// # Errors
     /// [`ErrorKind::NegativeTag`], [`ErrorKind::CountTooLarge`], or what MPI returns.
     pub fn receive_if_there(&self, bytes: &mut [u8], tag: i32) -> Result<bool> {
+        let mut is_there: c_int = 0;
+        self.receive_matched(bytes, tag, "MPI_Improbe", |message| {
+            // SAFETY: live communicator, int and handle; the status is not asked for.
+            let code = unsafe {
+                ffi::MPI_Improbe(
+                    ffi::RSMPI_ANY_SOURCE,
+                    tag,
+                    self.raw,
+                    &mut is_there,
+                    message,
+                    ffi::RSMPI_STATUS_IGNORE,
+                )
+            };
+            (code, is_there != 0)
+        })
+    }
+
+    /// Receives a message of exactly `bytes.len()` bytes with `tag` from anybody (`MPI_Mprobe`,
+    /// `MPI_Mrecv`); waits for one. Messages of one sender arrive in the order in which they were sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NegativeTag`], [`ErrorKind::CountTooLarge`], or what MPI returns.
+    pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
+        let _within = within(Call::Mprobe, None);
+        self.receive_matched(bytes, tag, "MPI_Mprobe", |message| {
+            // SAFETY: live communicator and handle; the status is not asked for.
+            let code = unsafe {
+                ffi::MPI_Mprobe(
+                    ffi::RSMPI_ANY_SOURCE,
+                    tag,
+                    self.raw,
+                    message,
+                    ffi::RSMPI_STATUS_IGNORE,
+                )
+            };
+            (code, true)
+        })?;
+        Ok(())
+    }
+
+    /// Receives the message whose handle `probe` writes; it returns MPI's code and whether there is one.
+    ///
+    /// Matched probes, not `MPI_Recv`: [`MPICH_5_0_ANY_SOURCE`](super::faults::MPICH_5_0_ANY_SOURCE).
+    fn receive_matched(
+        &self,
+        bytes: &mut [u8],
+        tag: i32,
+        call: &'static str,
+        probe: impl FnOnce(*mut ffi::MPI_Message) -> (c_int, bool),
+    ) -> Result<bool> {
         assert_tag(tag)?;
         let count = int_count("number of bytes to receive", bytes.len())?;
-        let mut flag: c_int = 0;
         let mut message = std::mem::MaybeUninit::<ffi::MPI_Message>::zeroed();
-        // SAFETY: live communicator and int; the status is not asked for.
-        let code = unsafe {
-            ffi::MPI_Improbe(
-                ffi::RSMPI_ANY_SOURCE,
-                tag,
-                self.raw,
-                &mut flag,
-                message.as_mut_ptr(),
-                ffi::RSMPI_STATUS_IGNORE,
-            )
-        };
-        check("MPI_Improbe", code)?;
-        if flag == 0 {
+        let (code, is_there) = probe(message.as_mut_ptr());
+        check(call, code)?;
+        if !is_there {
             return Ok(false);
         }
         // SAFETY: a message was found, so its handle was written; `bytes` has room for `count` bytes,
@@ -388,30 +424,6 @@ impl<'mpi> Comm<'mpi> {
         };
         check("MPI_Mrecv", code)?;
         Ok(true)
-    }
-
-    /// Receives a message of exactly `bytes.len()` bytes with `tag` from anybody (`MPI_Recv`); waits
-    /// for one. Messages of one sender arrive in the order in which they were sent.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NegativeTag`], [`ErrorKind::CountTooLarge`], or what MPI returns.
-    pub fn receive(&self, bytes: &mut [u8], tag: i32) -> Result<()> {
-        assert_tag(tag)?;
-        let count = int_count("number of bytes to receive", bytes.len())?;
-        let _within = within(Call::Recv, None);
-        // SAFETY: `bytes` has room for `count` bytes; MPI returns an error for a longer message.
-        let code = unsafe {
-            ffi::MPI_Recv(
-                address_of_mut(bytes),
-                count,
-                ffi::RSMPI_UINT8_T,
-                ffi::RSMPI_ANY_SOURCE,
-                tag,
-                self.raw,
-                ffi::RSMPI_STATUS_IGNORE,
-            )
-        };
-        check("MPI_Recv", code)
     }
 }
 

@@ -198,15 +198,16 @@ pub const MPICH_4_0_FINALIZE_OVER_TCP: Fault = Fault {
     sign: Sign::Hang,
 };
 
-/// MPICH 5.0 with UCX: what was probed for is not received from any source.
-pub const MPICH_5_0_PROBE_THEN_RECEIVE: Fault = Fault {
-    name: "mpich-5.0-probe-then-receive",
+/// MPICH 5.0 with UCX: what is there already is not received from any source.
+pub const MPICH_5_0_ANY_SOURCE: Fault = Fault {
+    name: "mpich-5.0-any-source",
     family: Family::Mpich,
     since: [5, 0, 0],
     until: [5, 0, 3],
-    symptom: "with UCX between hosts, a message that MPI_Iprobe has seen is never received by MPI_Recv from \
-              MPI_ANY_SOURCE: the receiver hangs",
-    workaround: "messages are received by matched probes (MPI_Improbe, MPI_Mrecv)",
+    symptom: "with UCX between hosts, a message that arrived before it was asked for, such as the second of two \
+              or one that MPI_Iprobe has seen, is never received by MPI_Recv from MPI_ANY_SOURCE: the receiver \
+              hangs",
+    workaround: "messages of any source are received by matched probes (MPI_Mprobe, MPI_Improbe, MPI_Mrecv)",
     remedy: "MPIR_CVAR_CH4_NETMOD=ofi FI_PROVIDER=tcp",
     where_it_shows: Where::SeveralHosts,
     probe: None,
@@ -222,7 +223,7 @@ pub const ALL: &[Fault] = &[
     MPICH_4_0_FINALIZE_OVER_TCP,
     MPICH_4_0_MAX_IS_SIGNED,
     MPICH_4_0_ODD_SIZES,
-    MPICH_5_0_PROBE_THEN_RECEIVE,
+    MPICH_5_0_ANY_SOURCE,
     INTEL_ABI_ERROR_HANDLERS,
 ];
 

@@ -24,12 +24,17 @@ const ENDS: Body = Body {
     run: |comm| print_all(comm, &0),
 };
 
-const PROBE_THEN_RECEIVE: Body = Body {
-    name: "faults::probe_then_receive",
-    run: probe_then_receive,
+const FROM_ANY_SOURCE: Body = Body {
+    name: "faults::from_any_source",
+    run: from_any_source,
 };
 
-pub const BODIES: &[Body] = &[BITS, ENDS, PROBE_THEN_RECEIVE];
+const BY_MATCHED_PROBES: Body = Body {
+    name: "faults::by_matched_probes",
+    run: by_matched_probes,
+};
+
+pub const BODIES: &[Body] = &[BITS, ENDS, FROM_ANY_SOURCE, BY_MATCHED_PROBES];
 
 pub const TESTS: &[Test] = &[
     (
@@ -45,8 +50,8 @@ pub const TESTS: &[Test] = &[
         windows_are_made_except_where_the_table_says,
     ),
     (
-        "faults::what_was_probed_is_received_except_where_the_table_says",
-        what_was_probed_is_received_except_where_the_table_says,
+        "faults::what_came_early_is_received_except_where_the_table_says",
+        what_came_early_is_received_except_where_the_table_says,
     ),
 ];
 
@@ -104,11 +109,11 @@ fn bits(comm: &Comm<'_>) {
     print_all(comm, &won);
 }
 
-/// Rank 1 sees a message of rank 0 by `MPI_Iprobe`, and receives it from any source.
-fn probe_then_receive(comm: &Comm<'_>) {
-    const TAG: i32 = 7;
-    if comm.rank() == 0 {
-        let byte = 1u8;
+/// Rank 0 sends two messages, and rank 1 asks for the second one first, and then for the first from any source.
+fn from_any_source(comm: &Comm<'_>) {
+    let (first, second) = (7, 8);
+    let byte = 1u8;
+    for tag in [first, second].iter().filter(|_| comm.rank() == 0) {
         // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: the byte lives through the call.
         unsafe {
             ffi::MPI_Send(
@@ -116,35 +121,48 @@ fn probe_then_receive(comm: &Comm<'_>) {
                 1,
                 ffi::RSMPI_UINT8_T,
                 1,
-                TAG,
+                *tag,
                 ffi::RSMPI_COMM_WORLD,
             );
         }
     }
-    if comm.rank() == 1 {
-        let (mut flag, mut byte) = (0, 0u8);
-        // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: int and byte are live.
+    // SAFETY: a constant of MPI's.
+    let any = unsafe { ffi::RSMPI_ANY_SOURCE };
+    for (tag, from) in [(second, 0), (first, any)] {
+        if comm.rank() != 1 {
+            continue;
+        }
+        let mut received = 0u8;
+        // SAFETY: plain MPI on MPI_COMM_WORLD, as in C: the byte lives through the call.
         unsafe {
-            while flag == 0 {
-                ffi::MPI_Iprobe(
-                    ffi::RSMPI_ANY_SOURCE,
-                    TAG,
-                    ffi::RSMPI_COMM_WORLD,
-                    &mut flag,
-                    ffi::RSMPI_STATUS_IGNORE,
-                );
-            }
             ffi::MPI_Recv(
-                (&raw mut byte).cast(),
+                (&raw mut received).cast(),
                 1,
                 ffi::RSMPI_UINT8_T,
-                ffi::RSMPI_ANY_SOURCE,
-                TAG,
+                from,
+                tag,
                 ffi::RSMPI_COMM_WORLD,
                 ffi::RSMPI_STATUS_IGNORE,
             );
         }
-        assert_eq!(byte, 1);
+        assert_eq!(received, byte);
+    }
+    print_all(comm, &0);
+}
+
+/// The same by what this crate has for it, twice: one that waits, and one that does not.
+fn by_matched_probes(comm: &Comm<'_>) {
+    for tag in [7, 8, 9].into_iter().filter(|_| comm.rank() == 0) {
+        comm.send(&[tag as u8], 1, tag).expect("sent");
+    }
+    if comm.rank() == 1 {
+        let mut received = [0];
+        comm.receive(&mut received, 9).expect("received");
+        assert_eq!(received, [9]);
+        comm.receive(&mut received, 7).expect("received");
+        assert_eq!(received, [7]);
+        while !comm.receive_if_there(&mut received, 8).expect("received") {}
+        assert_eq!(received, [8]);
     }
     print_all(comm, &0);
 }
@@ -157,11 +175,11 @@ fn patience(has_fault: bool) -> Duration {
     }
 }
 
-fn what_was_probed_is_received_except_where_the_table_says() {
+fn what_came_early_is_received_except_where_the_table_says() {
     let library = rma::library().expect("the library names itself");
-    let has_fault = faults::MPICH_5_0_PROBE_THEN_RECEIVE.is_in(&library);
+    let has_fault = faults::MPICH_5_0_ANY_SOURCE.is_in(&library);
     let hosts = Hosts::up(2);
-    let job = |remedy: &[(&str, &str)], patience| {
+    let job = |body: &Body, remedy: &[(&str, &str)], patience| {
         harness::launch_by(
             |_, program| {
                 let job = hosts.job(1, Within::SharedMemory, program);
@@ -170,11 +188,13 @@ fn what_was_probed_is_received_except_where_the_table_says() {
                     .fold(job, |job, (name, value)| job.launcher_env(name, *value))
             },
             2,
-            PROBE_THEN_RECEIVE.name,
+            body.name,
             patience,
         )
     };
-    let as_it_is = job(&[], patience(has_fault));
+    let ours = job(&BY_MATCHED_PROBES, &[], harness::DEADLINE);
+    drop(result_of::<Vec<u8>>(&ours));
+    let as_it_is = job(&FROM_ANY_SOURCE, &[], patience(has_fault));
     match has_fault {
         false => drop(result_of::<Vec<u8>>(&as_it_is)),
         true => {
@@ -182,8 +202,12 @@ fn what_was_probed_is_received_except_where_the_table_says() {
                 as_it_is.ended.timed_out,
                 "{library} no longer has the fault: mend the table"
             );
-            let remedy = faults::MPICH_5_0_PROBE_THEN_RECEIVE.variables();
-            drop(result_of::<Vec<u8>>(&job(&remedy, harness::DEADLINE)));
+            let remedy = faults::MPICH_5_0_ANY_SOURCE.variables();
+            drop(result_of::<Vec<u8>>(&job(
+                &FROM_ANY_SOURCE,
+                &remedy,
+                harness::DEADLINE,
+            )));
         }
     }
 }
