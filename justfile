@@ -185,9 +185,23 @@ ci:
 campaign HOURS="1":
     .ci/campaign {{ HOURS }}
 
-# What is looked at before a release: the oldest Rust, advisories, and all tests on all libraries
-release-check: msrv && matrix
+# What is looked at before a release: the oldest Rust, advisories, memory, all tests on all libraries
+# and in a clone that lies elsewhere
+release-check: msrv && miri sanitize valgrind elsewhere matrix
     .ci/deny advisories
+
+# All tests of what is committed, in a clone with blanks in its path of 100 characters, below /tmp and
+# below a folder that others may not enter
+elsewhere *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d /tmp/onesided-XXXXXX) # of mode 0700
+    trap 'rm -rf "$folder"' EXIT
+    clone="$folder/a clone with blanks in its path, at which no program, test or script may stumble, one"
+    clone=${clone:0:91}/onesided
+    git clone --quiet . "$clone"
+    cd "$clone"
+    env -u CARGO_TARGET_DIR just mpi={{ mpi }} test {{ ARGS }}
 
 # Format, clippy with MPI and without, and docs, warnings denied
 lint:

@@ -144,8 +144,7 @@ fn ranks_with(path: &Path) -> Vec<u32> {
 
 /// Kills all ranks, or the last one that was started, once the checkpoint has more than `before`.
 fn kill_in_the_middle(n_ranks: u32, path: &Path, all: bool, before: u32) -> u32 {
-    let name = path.to_str().expect("a plain name").to_owned();
-    let job = example(n_ranks, &format!("langford {name} 12"));
+    let job = example(n_ranks, &format!("langford {} 12", quoted(path)));
     let job = job
         .start()
         .until("more in the checkpoint", || n_completed(path) > before);

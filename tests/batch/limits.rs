@@ -112,25 +112,17 @@ fn a_copy_of_a_batch_s_folder_does_not_end_the_first_one_s_jobs() {
     assert_eq!(batch.journal()[0]["status"], "done");
 }
 
-/// Compiles a file of this folder.
-fn compiled(folder: &Path, source: &str, more: &[&str]) -> PathBuf {
-    let (result, source) = (folder.join("compiled"), format!("tests/batch/{source}"));
-    let status = Command::new("cc")
-        .args(["-Wall", "-Werror"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(source))
-        .args(more)
-        .arg("-o")
-        .arg(&result)
-        .status();
-    assert!(status.expect("cc runs").success());
-    result
-}
-
 /// Such as Lustre without the mount option flock, or NFS without its lock service.
 #[test]
 fn a_file_system_without_locks_is_warned_of_and_the_batch_is_played() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let no_locks = compiled(folder.path(), "no_locks.c", &[]);
+    let no_locks = folder.path().join("no_locks");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/batch/no_locks.c");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-Wall", "-Werror", source, "-o"])
+        .arg(&no_locks);
+    assert!(compile.status().expect("cc runs").success());
     let without = |error: &str, batch: &Batch| {
         let mut command = started_by(&no_locks, &[error], batch);
         command.output().expect("it starts")
@@ -156,12 +148,12 @@ fn a_file_system_without_locks_is_warned_of_and_the_batch_is_played() {
 /// Such as some that are reached over a network.
 #[test]
 fn a_file_system_that_synchronises_no_folders_will_do() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let library = compiled(folder.path(), "no_folder_sync.c", &["-shared", "-fPIC"]);
+    let library = preload::library_to_preload("cc", "batch/no_folder_sync.c");
     let batch = Batch::new(&["--repeat=1"]);
     let mut command = batch.command();
     let output = command.env("LD_PRELOAD", library).output();
     let output = output.expect("the program starts");
     assert!(output.status.success(), "{output:?}");
+    assert!(!stderr(&output).contains("preload"), "{output:?}"); // the loader goes on without it
     assert_eq!(batch.journal().len(), 2);
 }

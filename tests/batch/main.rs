@@ -2,6 +2,9 @@
 
 mod interrupted;
 mod limits;
+#[path = "../support/preload.rs"]
+#[allow(dead_code, reason = "no MPI is in reach here")]
+mod preload;
 mod refused;
 mod results;
 mod troubles;

@@ -87,7 +87,7 @@ fn assert_refused(args: &str, expected: &str, code: Option<i32>, stdout: &str, s
 
 fn alone(args: &str) -> Output {
     support::alone(ONESIDED)
-        .args(args.split_whitespace())
+        .args(support::words(args))
         .output()
         .expect("the program starts")
 }
@@ -113,7 +113,7 @@ fn compare_says_in_one_line_what_is_wrong_with_a_file() {
         (path("other"), "format 'something/1'"),
         (folder_itself, "it has no run.json"),
     ] {
-        let output = alone(&format!("compare {file} {file}"));
+        let output = alone(&format!("compare {0} {0}", support::quoted(&file)));
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");

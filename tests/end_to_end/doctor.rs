@@ -305,7 +305,7 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_probed() {
         &text(&output.stdout),
         &text(&output.stderr),
     );
-    let ended = onesided(3, &format!("doctor --safe --output {folder}")).run();
+    let ended = onesided(3, &format!("doctor --safe --output {}", quoted(folder))).run();
     refused(ended.code, &ended.stdout, &ended.stderr);
     let left = std::fs::read_dir(folder).unwrap().count();
     assert_eq!(left, 0, "trying leaves nothing behind");

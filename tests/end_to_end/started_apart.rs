@@ -73,7 +73,7 @@ fn another_subcommand_beside_a_game_is_heard() {
 #[test]
 fn options_that_differ_are_named_with_their_ranks_before_anything_is_played_or_written() {
     let folder = scratch();
-    let path = |name: &str| folder.path().join(name).display().to_string();
+    let path = |name: &str| quoted(folder.path().join(name));
     let (checkpoint, trace) = (path("checkpoint"), path("trace"));
     let long = "--digits 20 --think 1ms";
     let with = |option: &str| format!("play rma {long} {option}");

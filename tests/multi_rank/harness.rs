@@ -148,7 +148,7 @@ impl BodyJob {
     }
 }
 
-/// Whether an operation of some ranks takes a round trip over a network.
+/// Whether an operation of some ranks takes a round trip over a network. Collective.
 pub fn is_apart(comm: &Comm<'_>) -> bool {
     onesided::rma::Placement::of(comm).expect("nodes").n_nodes() > 1
 }

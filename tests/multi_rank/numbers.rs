@@ -183,7 +183,11 @@ fn chunks_of_blocks<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     // Less than a block, one, some and a part, more than share a word of marks.
-    let large = if crawls(comm) { 20_000 } else { 600_001 };
+    let large = match (crawls(comm), is_apart(comm)) {
+        (true, _) => 20_000,
+        (_, true) => 64 * 4096 + 1,
+        _ => 600_001,
+    };
     all_in_chunks(comm, true, [0, 4095, 4096, 10_000, large], &open);
 
     let n_items = 1_000_000;
@@ -222,8 +226,14 @@ fn all_in_chunks<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     let remembers = [Remember::Claimed, Remember::Nothing].into_iter().cycle();
+    let is_apart = is_apart(comm);
     for schedule in schedules() {
         for (n_items, remember) in sizes.into_iter().zip(remembers.clone()) {
+            // Thousands of chunks by words, of which each is some round trips: far away a few dozen do.
+            let n_items = match schedule {
+                Schedule::Fixed { .. } if !in_blocks && is_apart => n_items.min(5000),
+                _ => n_items,
+            };
             let options = Options {
                 schedule,
                 remember,
@@ -256,18 +266,17 @@ fn leaves<'mpi, M: Memory>(
     comm: &Comm<'mpi>,
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
-    let one_by_one = if crawls(comm) {
+    let is_apart = is_apart(comm);
+    let one_by_one = if crawls(comm) || is_apart {
         4096 + 500 // a block, and some of another
-    } else if is_apart(comm) {
-        2 * 4096
     } else {
         40_000
     };
-    // So many that a chunk takes several calls: some are left in the middle of one.
-    let by_words = if crawls(comm) || is_apart(comm) {
-        one_by_one
-    } else {
-        2_000_000
+    // By words where a chunk takes several calls: some are left in the middle of one.
+    let by_words = match (crawls(comm), is_apart) {
+        (_, true) => 700,
+        (true, _) => one_by_one,
+        _ => 2_000_000,
     };
     let fixed = |items| Schedule::Fixed {
         items: NonZeroUsize::new(items).unwrap(),
@@ -278,6 +287,9 @@ fn leaves<'mpi, M: Memory>(
         (one_by_one, true, fixed(4096 * 2), Remember::Nothing),
     ] {
         for n_chunks in [1, 3] {
+            if n_chunks == 3 && is_apart {
+                continue; // of a board that small three chunks of each leave little
+            }
             let options = Options {
                 schedule,
                 remember,
@@ -389,8 +401,8 @@ fn mixed_in_blocks<'mpi, M: Memory>(
     let items = |n| NonZeroUsize::new(n).unwrap();
     let n_items = match (crawls(comm), is_apart(comm)) {
         (false, false) => 200_000,
-        (true, true) => 2 * 4096, // 0.1 to 1 ms an item
-        _ => 5 * 4096,
+        (true, false) => 5 * 4096,
+        (_, true) => 4096 + 500, // 0.1 to 10 ms an item
     };
     let schedules = [
         Schedule::Fixed { items: items(4096) },
@@ -409,7 +421,11 @@ fn all_ways<'mpi, M: Memory>(
     schedules: [Schedule; 3],
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
+    let is_apart = is_apart(comm);
     for (round, schedule) in schedules.into_iter().enumerate() {
+        if round == 1 && is_apart {
+            continue; // each way is still that of some rank
+        }
         let options = Options {
             schedule,
             in_blocks,
@@ -434,7 +450,8 @@ fn all_ways<'mpi, M: Memory>(
                 }
             }
             1 => {
-                for item in order {
+                let every = if is_apart { 5 } else { 1 };
+                for item in order.step_by(every) {
                     win(&mut won, &[item], &[board.claim(item).unwrap()]);
                 }
             }

@@ -13,13 +13,20 @@ use onesided::rma::Family;
 use tempfile::TempDir;
 
 use crate::launchers::{Within, launcher_words};
-use crate::support::{Job, launcher, scratch, signal};
+use crate::support::{Job, launcher, scratch, signal, without_blanks};
 
 /// What makes a set of hosts and talks to them.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/several_hosts/hosts.sh");
 
 /// What launchers start in place of ssh.
-pub const AGENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/several_hosts/agent.sh");
+pub fn agent() -> String {
+    agents_folder().join("agent.sh").display().to_string()
+}
+
+fn agents_folder() -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/several_hosts");
+    without_blanks(Path::new(folder))
+}
 
 /// Tools that `hosts.sh` is written with.
 const TOOLS: &[&str] = &["bash", "ip", "mount", "nsenter", "timeout", "unshare"];
@@ -293,6 +300,7 @@ fn common_folders() -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::from([
         PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(".."),
+        agents_folder(),
     ]);
     // The launcher's installation, PREFIX/bin/mpirun, which the library is taken to be of.
     folders.extend(launcher().ancestors().nth(2).map(Path::to_owned));

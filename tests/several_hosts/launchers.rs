@@ -2,7 +2,7 @@
 
 use onesided::rma::{self, Family, Library, faults};
 
-use crate::hosts::AGENT;
+use crate::hosts::agent;
 
 /// The hosts' network.
 const NETWORK: &str = "10.77.0.0/24";
@@ -51,11 +51,11 @@ pub fn launcher_words(library: &Library, hosts: &[String], per_host: u32, within
             let args = ["-H", &hosts_with(&slots)];
             words.args.extend(args.map(str::to_owned));
             match library.version[0] {
-                ..=4 => words.mca(&[("plm_rsh_agent", AGENT), ("oob_tcp_if_include", NETWORK)]),
+                ..=4 => words.mca(&[("plm_rsh_agent", &agent()), ("oob_tcp_if_include", NETWORK)]),
                 _ => {
                     let per_node = format!("ppr:{per_host}:node:oversubscribe");
                     words.args.extend(["--map-by".into(), per_node]);
-                    let agent = [("plm_ssh_agent", AGENT), ("prte_if_include", NETWORK)];
+                    let agent = [("plm_ssh_agent", &*agent()), ("prte_if_include", NETWORK)];
                     words.pairs("--prtemca", &agent);
                 }
             }
@@ -82,7 +82,7 @@ pub fn launcher_words(library: &Library, hosts: &[String], per_host: u32, within
                 "-launcher",
                 "ssh",
                 "-launcher-exec",
-                AGENT,
+                &agent(),
             ];
             words.args.extend(args.map(str::to_owned));
             words.envs.push(("UCX_TLS", "tcp,self".into()));

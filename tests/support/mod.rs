@@ -25,7 +25,7 @@ pub use launcher::{Death, again};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use patience::{best_of_three, is_campaign, rank_counts, until};
 #[allow(unused_imports, reason = "each test program uses its own part")]
-pub use preload::{library_to_preload, mpicc};
+pub use preload::{library_to_preload, mpicc, without_blanks};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use turn::{Turn, all_at_once};
 #[allow(unused_imports, reason = "each test program uses its own part")]

@@ -1,5 +1,6 @@
 //! Libraries that are put between a program and what it calls.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,7 +36,26 @@ pub fn library_to_preload(compiler: &str, source: &str) -> PathBuf {
         source.display()
     );
     // Moved into place: another process may be using the one that was there.
-    let library = folder.join(format!("lib{name}.so"));
-    std::fs::rename(made.path(), &library).expect("it can be moved");
-    library
+    let file = format!("lib{name}.so");
+    std::fs::rename(made.path(), folder.join(&file)).expect("it can be moved");
+    without_blanks(folder).join(file)
+}
+
+/// A name of a folder without blanks and colons, at which the loader splits `LD_PRELOAD`, and launchers what they
+/// are to take for ssh: where its own has some, that of a link to it.
+pub fn without_blanks(folder: &Path) -> PathBuf {
+    let name = folder.to_str().expect("a plain name");
+    if !name.contains([' ', ':']) {
+        return folder.to_owned();
+    }
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let link = std::env::temp_dir().join(format!("onesided-{:016x}", hasher.finish()));
+    let made = std::os::unix::fs::symlink(folder, &link);
+    let leads_to = std::fs::read_link(&link); // made now, or by an earlier run
+    assert!(
+        leads_to.is_ok_and(|leads_to| leads_to == folder),
+        "{link:?} cannot be made a link to {folder:?}: {made:?}"
+    );
+    link
 }
