@@ -180,9 +180,12 @@ mod tests {
         std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default()
     }
 
+    /// Whether a process is there, and has not ended. Not by its command line: while it starts another
+    /// program, it has none for a moment.
     fn is_there(process: u32) -> bool {
-        // A process that has ended, and nobody waited for, has no command line.
-        !command_line(process).is_empty()
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, state)| state);
+        state.is_some_and(|state| !state.starts_with(['Z', 'X']))
     }
 
     fn is_gone_soon(process: u32) -> bool {

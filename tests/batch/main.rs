@@ -130,9 +130,12 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Whether a process is there, and has not ended.
+/// Whether a process is there, and has not ended. Not by its command line: while it starts another program, it
+/// has none for a moment.
 fn is_there(process: &str) -> bool {
-    std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|text| !text.is_empty())
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, state)| state);
+    state.is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
 /// Whether it is gone in a minute: who is killed is there for a moment.

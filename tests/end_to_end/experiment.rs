@@ -9,7 +9,7 @@ use onesided::trace::{Kind, Trace};
 
 use crate::ONESIDED;
 use crate::started_wrongly::skip;
-use crate::support::{Job, is_campaign, scratch};
+use crate::support::{Job, best_of_three, is_campaign, scratch};
 use crate::trace::{findings, record};
 
 /// `--think 50ms --think-per-rank 250ms`: rank 3 thinks 16 times as long as rank 0.
@@ -116,25 +116,27 @@ fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
 /// other libraries do on one node; the trace tells them apart.
 #[test]
 fn claims_that_wait_for_the_home_rank_are_told_from_those_that_do_not() {
-    let folder = scratch();
-    let args = "rma --think 5ms --straggler 0=100ms --seed 3 --progress none";
-    record(2, folder.path(), args);
-    let run = findings(folder.path());
-    let stalls = run.stalls.unwrap();
-    assert!(stalls.n_home_away >= 10, "{stalls:?}");
     let library = onesided::rma::library().unwrap();
-    if library.family == Family::Mpich && library.version[..2] == [4, 0] {
-        assert!(stalls.n_stalled * 2 > stalls.n_home_away, "{stalls:?}");
+    let stands_still = library.family == Family::Mpich && library.version[..2] == [4, 0];
+    // Some may stall anywhere: a rank that has lost its core for a while looks the same.
+    let most = if is_campaign() { 0.2 } else { 0.5 };
+    best_of_three(|| {
+        let folder = scratch();
+        let args = "rma --think 5ms --straggler 0=100ms --seed 3 --progress none";
+        record(2, folder.path(), args);
+        let run = findings(folder.path());
+        let stalls = run.stalls.unwrap();
+        let stalled = stalls.n_stalled as f64 / stalls.n_home_away as f64;
         let share = stalls.stall_ns as f64 / run.per_rank[1].play_ns.unwrap() as f64;
-        assert!(share > 0.5, "{share} of rank 1's time: {stalls:?}");
-    } else {
-        // Some may: a rank that has lost its core for a while looks the same.
-        let most = match is_campaign() {
-            true => stalls.n_home_away / 5,
-            false => stalls.n_home_away / 2,
+        let told = match stands_still {
+            true => stalled > 0.5 && share > 0.5,
+            false => stalled < most,
         };
-        assert!(stalls.n_stalled < most, "{stalls:?}");
-    }
+        match told && stalls.n_home_away >= 10 {
+            true => Ok(()),
+            false => Err(format!("{share} of rank 1's time: {stalls:?}")),
+        }
+    });
 }
 
 /// Odd ranks see clocks that are 1234 s ahead, as those of two other hosts would be: a time namespace
