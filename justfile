@@ -63,17 +63,17 @@ browser *ARGS:
     exports=$(.ci/browser env); eval "$exports"
     CARGO_TARGET_DIR=target/without-mpi cargo test --no-default-features --test browser -- {{ ARGS }}
 
-# The README's picture of a report, from the runs of the last `just demo`
+# The picture of a report for README and docs, from the runs of the last `just demo`
 picture:
     #!/usr/bin/env bash
     set -euo pipefail
     {{ environment }}
-    export ONESIDED_PICTURE_OF=$CARGO_TARGET_DIR/demo/picture.html ONESIDED_PICTURE=$PWD/bench/charts/report.png
+    export ONESIDED_PICTURE_OF=$CARGO_TARGET_DIR/demo/picture.html ONESIDED_PICTURE=$PWD/docs/charts/report.png
     # With paths as a user has them.
     (cd "$CARGO_TARGET_DIR/demo" && "$CARGO_TARGET_DIR/release/onesided" compare rma collective --html picture.html >/dev/null)
     just browser --ignored picture
 
-# Kill jobs at random moments and go on with them: `just faults 200` is the README's campaign
+# Kill jobs at random moments and go on with them: `just faults 200` is the campaign of docs/measurements/faults.md
 faults RUNS="200":
     @{{ environment }}; ONESIDED_FAULTS={{ RUNS }} ONESIDED_FAULTS_SEED=${ONESIDED_FAULTS_SEED:-$RANDOM} cargo test --quiet --test faults
 
@@ -115,7 +115,7 @@ example NAME N="4" *ARGS:
     cargo build --release --quiet --example {{ NAME }}
     "$MPIEXEC" -n {{ N }} "$CARGO_TARGET_DIR/release/examples/{{ NAME }}" {{ ARGS }}
 
-# The README's own search, as printed there, in a crate of its own that depends on this one
+# The search of docs/claims.md, as printed there, in a crate of its own that depends on this one
 user:
     @{{ environment }}; .ci/user
 
@@ -154,7 +154,7 @@ bench NAME="claims" *ARGS:
         ONESIDED_BENCH_CSV="$results/{{ NAME }}-$(git rev-parse --short HEAD 2>/dev/null || echo unknown).csv" \
         "$program" {{ ARGS }}
 
-# All tests on every library that is first-class, then the README's table of what claims do on each
+# All tests on every library that is first-class, then the table of docs/mpi.md, what claims do on each
 matrix: && matrix-table
     #!/usr/bin/env bash
     set -euo pipefail
@@ -163,7 +163,7 @@ matrix: && matrix-table
         just mpi=$mpi test
     done
 
-# The README's table alone; as root, since it takes two hosts
+# The table of docs/mpi.md alone; as root, since it takes two hosts
 matrix-table:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -203,9 +203,14 @@ elsewhere *ARGS:
     cd "$clone"
     env -u CARGO_TARGET_DIR just mpi={{ mpi }} test {{ ARGS }}
 
-# Format, clippy with MPI and without, and docs, warnings denied
+# The pages of docs/ as a book, by mdBook; the last line says where it is
+book:
+    @.ci/docs book
+
+# Format, links and words of the pages, clippy with MPI and without, and docs, warnings denied
 lint:
     cargo fmt --check
+    .ci/docs check
     {{ environment }}; cargo clippy --all-targets --quiet -- -D warnings
     {{ environment }}; cargo clippy --all-targets --quiet --no-default-features -- -D warnings
     {{ environment }}; RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet

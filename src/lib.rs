@@ -67,7 +67,8 @@ pub mod trace;
 #[cfg(feature = "mpi")]
 pub use rand;
 
-/// The README's example compiles.
+/// The examples of these pages compile.
 #[cfg(all(doctest, feature = "mpi"))]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
+#[doc = include_str!("../docs/claims.md")]
+pub struct Pages;

@@ -6,7 +6,7 @@
 //! itself uses, so that both find the same library.
 //!
 //! Cargo passes no linker options on to crates that depend on this one. Their build scripts find these as
-//! `DEP_ONESIDED_LINK_ARG`; README, "In your own search", has such a script.
+//! `DEP_ONESIDED_LINK_ARG`; docs/claims.md has such a script.
 //!
 //! A build against the standard ABI is meant to load another one: its rpath is what linkers call
 //! `DT_RUNPATH`, which `LD_LIBRARY_PATH` overrides.

@@ -79,5 +79,5 @@ const _: () = assert!(
     size_of::<mpi::ffi::MPI_Comm>() == size_of::<*const ()>()
         && mpi::ffi::MPI_MAX_LIBRARY_VERSION_STRING == 8192,
     "mpi-sys was built for another MPI than MPICC names now, or without the options that the standard \
-     ABI needs (README, \"One binary for several libraries\"): use one target folder per MPI"
+     ABI needs (docs/clusters.md, \"One build for several libraries\"): use one target folder per MPI"
 );

@@ -1,4 +1,4 @@
-//! The picture of a report that the README shows: `just picture` takes it.
+//! The picture of a report that README and docs show: `just picture` takes it.
 
 use std::path::PathBuf;
 

@@ -5,6 +5,7 @@ mod batch;
 mod counted;
 #[path = "../support/dice.rs"]
 mod dice;
+mod docs;
 mod doctor;
 mod experiment;
 mod file_systems;

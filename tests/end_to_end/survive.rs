@@ -1,7 +1,7 @@
 //! `onesided play rma --survive`: ranks die, and the others finish the game.
 //!
 //! Where a library's survivors may hang for ever since a rank died within an operation, what is asserted is that
-//! the job ends in time, and that a result, where there is one, is right: README.md has how often there is one.
+//! the job ends in time, and that a result, where there is one, is right: docs/measurements/faults.md has how often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

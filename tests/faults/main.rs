@@ -3,7 +3,7 @@
 //! Each run is a one-sided game with checkpoints. At a random moment of the game something happens to it;
 //! then its processes must be gone, its checkpoint whole and true, and a run that resumes on another number of
 //! ranks must claim exactly what the checkpoint lacks. In CI some runs; `just faults 200` is the campaign, and
-//! prints the README's table.
+//! prints the table of docs/measurements/faults.md.
 
 #[path = "../support/dice.rs"]
 mod dice;
@@ -103,7 +103,7 @@ impl Fault {
     /// The row that it counts in.
     fn row(self) -> &'static str {
         match self {
-            Fault::KillHome => "`kill -9` of the home rank",
+            Fault::KillHome => "`kill -9` of the target rank",
             Fault::KillOther(_) => "`kill -9` of another rank",
             Fault::TermRanks => "SIGTERM to all ranks",
             Fault::TermLauncher => "SIGTERM to the launcher",
@@ -309,7 +309,7 @@ fn table(rows: &BTreeMap<&str, Row>, n_runs: u64) -> String {
         onesided::rma::library().map_or_else(|_| "?".into(), |library| library.to_string());
     let mut text = format!(
         "\n{library}, {n_runs} runs of {RANKS} ranks\n\n\
-         | | runs | too late or too early | ended within | checkpoint whole, all claimed exactly once | scored and claimed anew, mean (most) |\n\
+         | | runs | too late or too early | ended within | checkpoint whole, all claimed exactly once | scored and claimed again, mean (most) |\n\
          |---|---|---|---|---|---|\n"
     );
     for (name, row) in rows {
