@@ -34,7 +34,7 @@ demo: build
     echo
     "$onesided" compare "$runs/rma" "$runs/collective" --html "$runs/report.html"
 
-# All tests, on the MPI chosen; arguments go to `cargo test`, such as `just test --test end_to_end`
+# The tests of a first look: what is pure, and jobs on one host; or those that arguments of `cargo test` name
 test *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -48,7 +48,20 @@ test *ARGS:
     if [ "$ONESIDED_MPI" = abi ]; then # what is built once runs with each library
         runner=(--config "target.'cfg(all())'.runner='$PWD/.ci/each-library'")
     fi
-    cargo test {{ options }} "${runner[@]}" {{ ARGS }}
+    tests() { cargo test {{ options }} "${runner[@]}" "$@"; }
+    if [ -n "{{ ARGS }}" ]; then
+        tests {{ ARGS }}
+        exit
+    fi
+    code=0
+    tests --no-fail-fast --lib --bins --test batch --test benches --test compare --test export --test without_mpi \
+        --test multi_rank || code=$?
+    tests --test end_to_end -- --skip doctor:: --skip batch:: --skip interrupted:: --skip survive:: || code=$?
+    exit $code
+
+# All tests there are, on the MPI chosen
+test-all:
+    just mpi={{ mpi }} test --workspace --no-fail-fast
 
 # `just test` with this crate as release builds of users have it: without overflow checks and debug assertions
 unchecked *ARGS:
@@ -160,7 +173,7 @@ matrix: && matrix-table
     set -euo pipefail
     for mpi in openmpi4 openmpi5 mpich4 mpich5 abi; do
         echo "== $mpi"
-        just mpi=$mpi test
+        just mpi=$mpi test-all
     done
 
 # The table of docs/mpi.md alone; as root, since it takes two hosts
@@ -192,7 +205,7 @@ release-check: msrv && miri sanitize valgrind elsewhere matrix
 
 # All tests of what is committed, in a clone with blanks in its path of 100 characters, below /tmp and
 # below a folder that others may not enter
-elsewhere *ARGS:
+elsewhere ARGS="--workspace":
     #!/usr/bin/env bash
     set -euo pipefail
     folder=$(mktemp -d /tmp/onesided-XXXXXX) # of mode 0700
