@@ -202,6 +202,7 @@ campaign HOURS="1":
 # and in a clone that lies elsewhere
 release-check: msrv && miri sanitize valgrind elsewhere matrix
     .ci/deny advisories
+    .ci/docs builds
 
 # All tests of what is committed, in a clone with blanks in its path of 100 characters, below /tmp and
 # below a folder that others may not enter

@@ -21,7 +21,7 @@ use onesided::rma::launcher::Launch;
 use onesided::rma::{self, Comm, ErrorKind, Family, Mpi, Progress, ThreadLevel};
 
 use crate::harness::{Body, library_with_faults};
-use crate::support::{Death, Ended, Job, all_at_once, is_campaign};
+use crate::support::{Death, Ended, Job, Turn, all_at_once, is_campaign};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -303,14 +303,17 @@ fn ends_well(name: &str, variables: &[(&str, &str)]) -> std::result::Result<(), 
 /// Of `n_jobs`, four at once, those that do not end with the code of their panic, soon, until `enough` have not.
 fn those_that_end_badly(name: &str, n_jobs: usize, enough: usize) -> Vec<(Ended, Option<Death>)> {
     let (started, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // A campaign gives each job the machine, and it is beside others that these end badly.
+    let turn = is_campaign().then(Turn::alone);
     all_at_once(0..4, |_| {
         while started.fetch_add(1, Relaxed) < n_jobs && found.lock().expect("lock").len() < enough {
             let program = std::env::current_exe().expect("a running program");
-            let (ended, death) = Job::new(2, program)
+            let job = Job::new(2, program)
                 .args(["--program", name])
                 .deadline(Duration::from_secs(60))
-                .that_fails()
-                .run_once();
+                .that_fails();
+            let job = if turn.is_some() { job.at_once() } else { job };
+            let (ended, death) = job.run_once();
             let is_right = match is_under_hydra() {
                 true => ended.code != Some(0), // it may be another's
                 false => ended.code == Some(101),
