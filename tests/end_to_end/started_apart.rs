@@ -62,10 +62,12 @@ fn another_subcommand_beside_a_game_is_heard() {
         ("compare /nonexistent", "cannot read /nonexistent"),
         ("frobnicate", "unrecognized subcommand 'frobnicate'"),
     ] {
-        let ended = apart("play rma --timeout 5s", 1, others).run();
-        // Of 2 and 124 launchers make 2, 124, 126, and hydra 4.0.2 in half of its runs 1; that of Open MPI 5.0.11 may
-        // die of an assertion of its own.
-        assert!(!ended.timed_out && ended.code != Some(0), "{ended:#?}");
+        // That of Open MPI 5.0.11 often dies then, of an assertion of its own, or hangs when all ranks are gone.
+        let job = apart("play rma --timeout 5s", 1, others).that_fails();
+        let (ended, death) = job.run_once();
+        assert!(death.is_some() || !ended.timed_out, "{ended:#?}");
+        // Of 2 and 124 launchers make 2, 124, 126, and hydra 4.0.2 in half of its runs 1.
+        assert_ne!(ended.code, Some(0), "{ended:#?}");
         assert!(ended.stderr.contains(expected), "{ended:#?}");
     }
 }
