@@ -53,10 +53,16 @@ test *ARGS:
         tests {{ ARGS }}
         exit
     fi
-    code=0
-    tests --no-fail-fast --lib --bins --test batch --test benches --test compare --test export --test without_mpi \
-        --test multi_rank || code=$?
+    pure=(--lib --bins --test batch --test benches --test compare --test export --test without_mpi)
+    tests --no-run "${pure[@]}" --test multi_rank --test end_to_end
+    # Jobs mostly wait: there is time to compute beside them.
+    log=$(mktemp) code=0
+    trap 'rm -f "$log"' EXIT
+    tests --no-fail-fast "${pure[@]}" >"$log" 2>&1 &
+    tests --test multi_rank || code=$?
     tests --test end_to_end -- --skip doctor:: --skip batch:: --skip interrupted:: --skip survive:: || code=$?
+    wait $! || code=$?
+    cat "$log"
     exit $code
 
 # All tests there are, on the MPI chosen

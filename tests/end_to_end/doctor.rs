@@ -392,8 +392,11 @@ fn the_launcher_of_another_library_is_found_out() {
     if !std::path::Path::new(other).is_file() {
         return skip("no launcher of the other family of MPI libraries is installed");
     }
-    let launcher = format!("{other} -n {{ranks}}");
+    let each = support::WITH_OWN_TMP.map(quoted).join(" ");
+    let launcher = format!("{other} -n {{ranks}} {each}");
+    let tmp = support::own_tmp();
     let root = [
+        ("TMPDIR", tmp.path().to_str().expect("a name in UTF-8")),
         ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
         ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
         ("OMPI_MCA_rmaps_base_oversubscribe", "1"),

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use onesided::rma::{self, Family};
 
+use crate::support::Job;
 use crate::{ONESIDED, onesided, support};
 
 #[test]
@@ -59,7 +60,11 @@ fn the_launcher_of_another_library_is_noticed_once_and_the_right_one_named() {
     let Some(other) = other_family() else {
         return skip("no launcher of the other family of MPI libraries is installed");
     };
-    let ended = onesided(3, "play rma").launcher_of(other).run();
+    let [shell, args @ ..] = support::WITH_OWN_TMP;
+    let job = Job::new(3, shell)
+        .args(args)
+        .args([ONESIDED, "play", "rma"]);
+    let ended = job.launcher_of(other).run();
     assert!(!ended.timed_out, "{ended:#?}");
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert_eq!(

@@ -435,6 +435,15 @@ pub fn signal(name: &str, process: u32) {
         .status();
 }
 
+/// What starts a program, as words that come before it, with a `TMPDIR` of its own below the one that there is: for ranks
+/// that a launcher leaves alone, since each makes its own job (see [`own_tmp`]).
+pub const WITH_OWN_TMP: [&str; 4] = [
+    "sh",
+    "-c",
+    r#"TMPDIR=$(mktemp -d "$TMPDIR/XXXX") exec "$@""#,
+    "sh",
+];
+
 /// A program without a launcher, which MPI makes a job of one rank.
 #[derive(Debug)]
 pub struct Alone {
@@ -466,7 +475,7 @@ impl std::ops::DerefMut for Alone {
 /// A folder for what MPI makes in `TMPDIR`. Jobs of Open MPI 4.1.4 that share one take the folder
 /// `ompi.HOST.UID` in it away from under each other where one ends while another begins ("orte_session_dir
 /// failed"). The path is short, as those of sockets have to be.
-fn own_tmp() -> tempfile::TempDir {
+pub fn own_tmp() -> tempfile::TempDir {
     let mut folder = tempfile::Builder::new();
     folder
         .prefix("os-")
