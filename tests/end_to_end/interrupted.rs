@@ -296,12 +296,10 @@ fn the_signals_of_batch_systems_and_terminals_end_the_game_as_sigterm_does() {
             let mut won = wins(&folder.path("first"));
             won.sort_unstable();
             assert!(won.len() >= 20, "{context}");
-            if ended.stdout.is_empty() {
+            let summary = summary_of(&ended).inspect_err(|_| {
                 let is_true = folder.entries().keys().all(|digit| won.contains(digit));
                 assert!(is_true, "{context}");
-                return Err(last_resort(&ended));
-            }
-            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+            })?;
             let by = format!("SIG{name}");
             assert_eq!(summary["cut_short"]["signal"], by, "{context}");
             assert!(folder.entries().keys().copied().eq(won), "{context}");
@@ -311,6 +309,11 @@ fn the_signals_of_batch_systems_and_terminals_end_the_game_as_sigterm_does() {
             best_of_three(|| sample(case))
         });
     });
+}
+
+/// The whole summary, or why there is none: the time may be over while it is printed, too.
+fn summary_of(ended: &Ended) -> Result<Value, String> {
+    serde_json::from_str(&ended.stdout).map_err(|_| last_resort(ended))
 }
 
 /// What a job says whose ranks did not stop together in the time that their launcher leaves them, 0.8 s under Open
@@ -336,10 +339,7 @@ fn a_limit_of_processor_time_ends_the_game_with_a_summary() {
             (Some(128 + 24), false),
             "{ended:#?}"
         );
-        if ended.stdout.is_empty() {
-            return Err(last_resort(&ended));
-        }
-        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+        let summary = summary_of(&ended)?;
         assert_eq!(summary["cut_short"]["signal"], "SIGXCPU", "{summary:#}");
         Ok(())
     });
@@ -518,10 +518,7 @@ fn a_collective_game_is_left_by_all_at_the_same_allreduce() {
                 (Some(143), false),
                 "{ended:#?}"
             );
-            if ended.stdout.is_empty() {
-                return Err(last_resort(&ended));
-            }
-            let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+            let summary = summary_of(&ended)?;
             assert_eq!(summary["cut_short"]["signal"], "SIGTERM", "{summary:#}");
             let rounds = summary["rounds"].as_u64().unwrap();
             for rank in summary["per_rank"].as_array().unwrap() {

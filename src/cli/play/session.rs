@@ -281,6 +281,7 @@ impl<'mpi> Session<'_, 'mpi> {
         if let Some(parting) = referee.parting() {
             self.part(parting, tracing, hosts.as_deref(), progress);
         }
+        last_resort::have_stopped_together();
         let cut_short = results.as_ref().and_then(|results| results.cut_short);
         pulse::at(Place::Recording, 0);
         let trouble = match tracing {
