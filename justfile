@@ -53,7 +53,7 @@ test *ARGS:
         tests {{ ARGS }}
         exit
     fi
-    pure=(--lib --bins --test batch --test benches --test compare --test export --test without_mpi)
+    pure=(--lib --test batch --test benches --test compare --test export --test without_mpi)
     tests --no-run "${pure[@]}" --test multi_rank --test end_to_end
     # Jobs mostly wait: there is time to compute beside them.
     log=$(mktemp) code=0
@@ -80,7 +80,7 @@ browser *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     exports=$(.ci/browser env); eval "$exports"
-    CARGO_TARGET_DIR=target/without-mpi cargo test --no-default-features --test browser -- {{ ARGS }}
+    CARGO_TARGET_DIR=target/without-mpi cargo test --no-default-features --features cli --test browser -- {{ ARGS }}
 
 # The picture of a report for README and docs, from the runs of the last `just demo`
 picture:
@@ -232,7 +232,8 @@ lint:
     cargo fmt --check
     .ci/docs check
     {{ environment }}; cargo clippy --all-targets --quiet -- -D warnings
-    {{ environment }}; cargo clippy --all-targets --quiet --no-default-features -- -D warnings
+    {{ environment }}; cargo clippy --all-targets --quiet --no-default-features --features cli -- -D warnings
+    {{ environment }}; cargo clippy --quiet --no-default-features --features mpi -- -D warnings
     {{ environment }}; RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 
 # Build and test what needs no MPI, with none in reach
@@ -242,10 +243,10 @@ without-mpi:
     # The folder is that of the build with MPI, whose dependencies are the same; a compiler of MPI there is none.
     {{ environment }}; export MPICC=/nonexistent/mpicc
     exports=$(.ci/browser env); eval "$exports"
-    # What is pure, or reads and writes files, is tested in the build with MPI; `cargo test --no-default-features`
-    # has all of it.
-    cargo test --no-fail-fast --no-default-features --bins --test without_mpi --test browser
-    cargo test --no-default-features --test compare memory::
+    # What is pure, or reads and writes files, is tested in the build with MPI; `cargo test --no-default-features
+    # --features cli` has all of it.
+    cargo test --no-fail-fast --no-default-features --features cli --test without_mpi --test browser
+    cargo test --no-default-features --features cli --test compare memory::
     if ldd "$CARGO_TARGET_DIR/debug/onesided" | grep -i mpi; then
         echo "the build without MPI links MPI" >&2
         exit 1
@@ -264,7 +265,7 @@ msrv:
     export CARGO_TARGET_DIR=target/oldest
     "$RUSTC" --version
     "$ONESIDED_OLDEST_CARGO" check --locked --quiet --lib --bins
-    "$ONESIDED_OLDEST_CARGO" check --locked --quiet --lib --bins --no-default-features
+    "$ONESIDED_OLDEST_CARGO" check --locked --quiet --lib --bins --no-default-features --features cli
 
 # Run multi-rank tests under AddressSanitizer, all or those of a filter; see also `just valgrind` and `just miri`
 sanitize *FILTER:
@@ -300,4 +301,4 @@ miri *FILTER:
         trace::record trace::file think_time launch::template batch::choice
         --skip programs_are_found) # it asks the system, by a call that Miri has not
     export CARGO_TARGET_DIR=target/miri MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=${PROPTEST_CASES:-4}
-    cargo +nightly miri test --locked --no-default-features --lib -- "${filter[@]}"
+    cargo +nightly miri test --locked --no-default-features --features cli --lib -- "${filter[@]}"

@@ -24,7 +24,6 @@ const SLICE: Duration = Duration::from_millis(20);
 /// The signals that ask to end.
 const TO_END: [i32; 5] = [SIGTERM, SIGINT, SIGUSR2, SIGXCPU, SIGHUP];
 
-/// What was asked for.
 #[derive(Debug)]
 struct Asked {
     /// The number of the signal that asks to end; 0 for none.

@@ -6,20 +6,12 @@
 //! (`MPI_Fetch_and_op`, `MPI_Compare_and_swap`; MPI-4.1 §12), passive target, with no collective
 //! between the first claim and the last.
 //!
-//! # Rooms
-//!
-//! - [`rma`]: windows, epochs, atomics, progress, checked errors: the one room that calls MPI.
 //! - [`claim`]: boards of items, each claimed exactly once; the proof is beside the code.
+//! - [`rma`]: the start of MPI, windows, epochs, atomics, progress, checked errors.
 //! - [`checkpoint`]: files of words that are replaced as a whole, and checked when they are read. No MPI.
-//! - [`game`]: a guessing game on a board, written once, with a one-sided and a collective referee.
-//! - [`interrupt`]: what signals ask of a process.
-//! - [`trace`]: what each rank did, from when to when, in files that survive the job.
-//! - [`diagnostics`]: which of them `RUST_LOG` asks for.
-//! - [`doctor`]: what this MPI, on these hosts, with this launcher, really does.
-//! - [`launch`]: starting jobs by their launcher, and ending them with all that they started.
-//! - [`batch`]: many runs, one after the other, and what they say together.
-//! - [`analysis`], [`report`]: what runs show, and what lockstep cost. They need no MPI: without the
-//!   feature `mpi` the crate builds on a machine that has none.
+//!
+//! The program `onesided`, which records, compares and finds out what ranks wait for, is behind the feature `cli`;
+//! a search of its own needs the feature `mpi` alone.
 //!
 //! # Claiming
 //!
@@ -44,24 +36,50 @@
 //! }
 //! ```
 
-pub mod analysis;
-pub mod batch;
+// The whole crate says what has no user; a part of it lacks some users.
+#![cfg_attr(
+    not(all(feature = "mpi", feature = "cli")),
+    allow(dead_code, unused_imports)
+)]
+
+#[warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 pub mod checkpoint;
 #[cfg(feature = "mpi")]
+#[warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 pub mod claim;
-pub mod diagnostics;
-pub mod doctor;
 #[cfg(feature = "mpi")]
-pub mod game;
-pub mod interrupt;
-pub mod launch;
-#[cfg(feature = "mpi")]
-pub mod pulse;
-pub mod report;
-#[cfg(feature = "mpi")]
+#[warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 pub mod rma;
-pub mod think_time;
-pub mod trace;
+
+#[cfg(feature = "mpi")]
+mod pulse;
+
+#[cfg(feature = "cli")]
+mod analysis;
+#[cfg(feature = "cli")]
+mod batch;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[cfg(feature = "cli")]
+mod diagnostics;
+#[cfg(feature = "cli")]
+mod doctor;
+#[cfg(all(feature = "cli", feature = "mpi"))]
+mod game;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod internals;
+#[cfg(feature = "cli")]
+mod interrupt;
+#[cfg(feature = "cli")]
+mod launch;
+#[cfg(feature = "cli")]
+mod report;
+#[cfg(feature = "cli")]
+mod think_time;
+#[cfg(feature = "cli")]
+mod trace;
 
 /// The crate [`rand`] in the version whose generators [`UnclaimedPicker`](claim::UnclaimedPicker) takes.
 #[cfg(feature = "mpi")]

@@ -1,9 +1,7 @@
-//! The program `onesided`: parse, dispatch, one exit point.
-
-mod cli;
+//! The program `onesided`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os())
+    onesided::cli::main(std::env::args_os())
 }

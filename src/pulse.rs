@@ -59,37 +59,25 @@ named! {
         Board = "operations on the board",
         /// The trial of what keeps claims moving.
         Trial = "the trial of progress",
-        /// Starting MPI.
         Init = "MPI_Init_thread",
-        /// Ending MPI.
         Finalize = "MPI_Finalize",
         /// After all of MPI.
         Exit = "the end of its process",
         /// Ending the job.
         Abort = "MPI_Abort",
-        /// A collective.
         Barrier = "MPI_Barrier",
-        /// A collective.
         Allreduce = "MPI_Allreduce",
-        /// A collective.
         Bcast = "MPI_Bcast",
-        /// A collective.
         Gather = "MPI_Gather",
-        /// A collective.
         CommDup = "MPI_Comm_dup",
-        /// A collective.
         CommSplit = "MPI_Comm_split_type",
-        /// A collective.
         CommFree = "MPI_Comm_free",
-        /// A collective.
         WinAllocate = "MPI_Win_allocate",
-        /// A collective.
         WinAllocateShared = "MPI_Win_allocate_shared",
         /// Opens an epoch on all ranks.
         WinLockAll = "MPI_Win_lock_all",
         /// Completes what is under way, on all ranks.
         WinUnlockAll = "MPI_Win_unlock_all",
-        /// A collective.
         WinFree = "MPI_Win_free",
         /// To one rank.
         Send = "MPI_Send",
@@ -113,7 +101,6 @@ named! {
         Recording = "while the trace is begun or ended",
         /// Between the game before and this one.
         BeforeGame = "before game",
-        /// In it.
         Game = "in game",
         /// Where what was played is gathered.
         AfterGame = "after game",
@@ -125,7 +112,6 @@ named! {
 }
 
 named! {
-    /// What claims are made by.
     Means {
         /// Not said.
         Unknown = "",
@@ -239,7 +225,6 @@ pub fn look() -> Pulse {
 }
 
 impl Pulse {
-    /// What it is.
     pub fn call(self) -> Call {
         Call::of_code(self.now >> ARGUMENT_BITS)
     }

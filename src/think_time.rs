@@ -14,17 +14,9 @@ pub enum ThinkTime {
     /// The same each time; zero is none at all.
     Fixed(Duration),
     /// Exponentially distributed.
-    Exponential {
-        /// Mean.
-        mean: Duration,
-    },
+    Exponential { mean: Duration },
     /// Uniformly distributed.
-    Uniform {
-        /// Shortest.
-        low: Duration,
-        /// Longest.
-        high: Duration,
-    },
+    Uniform { low: Duration, high: Duration },
 }
 
 impl FromStr for ThinkTime {
@@ -79,7 +71,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// A rank that thinks longer than the others: `RANK=DURATION`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Straggler {
-    /// Which rank.
     pub rank: u32,
     /// What is added to each of its think times.
     pub extra: Duration,
@@ -103,7 +94,6 @@ impl FromStr for Straggler {
     }
 }
 
-/// How thinking is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ThinkBy {
     /// Sleep: the core is free for other ranks, and the rank is outside MPI.

@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::Instant;
 
-use onesided::analysis::Spread;
 use onesided::claim::{BitBoard, Board, Options, SlotBoard};
+use onesided::internals::analysis::Spread;
 use onesided::rma::{self, Bits, Comm, Hints, Layout, Mpi, Rank, Region, ThreadLevel, Window};
 use peer::{Method, Peer, PeerLibrary};
 
@@ -189,7 +189,7 @@ impl<'comm> Bench<'comm> {
 
     /// Hints must pay for themselves.
     fn hints(&mut self) {
-        if rma::whitelisted_hints()
+        if onesided::internals::rma::whitelisted_hints()
             .expect("the library names itself")
             .is_empty()
         {

@@ -2,7 +2,7 @@
 
 use crate::Cell;
 use crate::way::Way;
-use onesided::report::svg::{Axis, Chart, ChartError, Emphasis, Scale, Series};
+use onesided::internals::report::svg::{Axis, Chart, ChartError, Emphasis, Scale, Series};
 
 /// Items of the chart by ranks.
 const BY_RANKS_ITEMS: usize = 10_000;

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use onesided::analysis::Spread;
+use onesided::internals::analysis::Spread;
 use onesided::rma::{Comm, Library};
 
 /// Machine, MPI and commit, in one line. To be called before MPI starts: it runs git.

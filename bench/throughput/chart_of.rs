@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onesided::analysis::Spread;
-use onesided::report::svg::{Axis, Chart, Emphasis, Scale, Series};
+use onesided::internals::analysis::Spread;
+use onesided::internals::report::svg::{Axis, Chart, Emphasis, Scale, Series};
 
 /// A contender, and whether it is one of our one-sided ways.
 type Name = (String, bool);

@@ -1,6 +1,6 @@
 //! What was measured: a line of CSV a job, and what the lines of a contest say together.
 
-use onesided::analysis::Spread;
+use onesided::internals::analysis::Spread;
 
 use super::contender::Kind;
 

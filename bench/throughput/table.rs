@@ -1,10 +1,10 @@
 //! The table of a contest.
 
-use onesided::analysis::Spread;
+use onesided::internals::analysis::Spread;
 
 use super::contender::Kind;
 use super::samples::{Row, Sample, best_of_ours, verdict, wanted};
-use onesided::report::svg::short;
+use onesided::internals::report::svg::short;
 
 /// The contest of `n_digits` on `n_ranks`, with what the targets make of it.
 pub fn of(n_digits: u32, n_ranks: u32, rows: &[Row]) -> String {

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use onesided::analysis::{Findings, analyse_trace};
-use onesided::trace::Version;
+use onesided::internals::analysis::{Findings, analyse_trace};
+use onesided::internals::trace::Version;
 
 use crate::made_up;
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use onesided::trace::{
+use onesided::internals::trace::{
     Clocks, Header, Kind, Outcome, RUN_FILE, RUN_FORMAT, Record, RunInfo, TracerCost, Version,
     file_name,
 };

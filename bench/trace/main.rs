@@ -9,8 +9,8 @@ mod made_up;
 mod peers;
 mod recording;
 
+use onesided::internals::trace::RecordLayer;
 use onesided::rma::{self, Mpi, ThreadLevel};
-use onesided::trace::RecordLayer;
 use tracing_subscriber::prelude::*;
 
 fn main() {

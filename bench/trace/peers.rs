@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use onesided::analysis::analyse_trace;
-use onesided::report::export::{ExportFormat, export};
-use onesided::trace::{Trace, Version};
+use onesided::internals::analysis::analyse_trace;
+use onesided::internals::report::export::{ExportFormat, export};
+use onesided::internals::trace::{Trace, Version};
 
 use crate::{analysing, made_up};
 

@@ -3,12 +3,12 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use onesided::analysis::Spread;
 use onesided::claim::{BitBoard, Board};
-use onesided::rma::Comm;
-use onesided::trace::{
+use onesided::internals::analysis::Spread;
+use onesided::internals::trace::{
     self, Header, Kind, Outcome, Record, RecordLayer, Recorder, TracerCost, now_ns,
 };
+use onesided::rma::Comm;
 
 const N_ITEMS: usize = 64;
 /// Claims of a batch.

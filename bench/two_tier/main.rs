@@ -19,7 +19,7 @@ mod support;
 
 use std::time::Duration;
 
-use onesided::analysis::Spread;
+use onesided::internals::analysis::Spread;
 use onesided::rma;
 
 use hosts::{Hosts, Setup};

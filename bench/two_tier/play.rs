@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use onesided::claim::{BitBoard, Board, TwoTierBoard};
-use onesided::game::{GuessBy, Guesser};
+use onesided::internals::game::{GuessBy, Guesser};
 use onesided::rma::{Comm, Mpi, Placement, ThreadLevel};
 use serde::{Deserialize, Serialize};
 

@@ -25,7 +25,6 @@ pub struct Waterfall {
 /// One part of the time of two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// What it is.
     pub name: &'static str,
     /// Summed over the ranks of both runs, in nanoseconds.
     pub sum_ns: (u64, u64),

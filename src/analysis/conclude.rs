@@ -13,7 +13,6 @@ use crate::trace::{End, ProgressInfo, RunInfo, Version};
 const MAX_NAMED: usize = 20;
 
 impl<S: Stream> Analysis<'_, S> {
-    /// The findings.
     pub(super) fn findings(self, stalls: Option<StallCheck<S>>) -> Findings {
         let run = self.run;
         let collective = run.version == Version::Collective;

@@ -29,7 +29,6 @@ pub struct Expression {
 pub struct Name {
     /// Label of the run or group.
     pub qualifier: Option<String>,
-    /// The metric.
     pub metric: String,
 }
 

@@ -23,7 +23,6 @@ pub enum Source {
 /// What was played, by whom, with what.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Setup {
-    /// Which version of the game.
     pub version: Option<Version>,
     /// How digits were claimed (one-sided).
     pub claim_with: Option<String>,
@@ -36,19 +35,15 @@ pub struct Setup {
     /// Whether the claims were spread over all ranks' memory.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub spread: bool,
-    /// Number of ranks.
     pub ranks: u32,
-    /// Number of hosts.
     pub hosts: Option<u32>,
     /// Digits were `1..=digits`.
     pub digits: Option<u32>,
-    /// Number of games.
     pub games: Option<u64>,
     /// Seed of the random streams.
     pub seed: Option<u64>,
     /// Think time, in words.
     pub think: Option<String>,
-    /// The MPI library.
     pub mpi_library: Option<String>,
     /// Who made progress while the home rank was outside MPI, in words (one-sided).
     pub progress: Option<String>,
@@ -97,15 +92,10 @@ pub fn claiming(
 /// idle` is the run's `wall_ns`, exactly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RankFindings {
-    /// The rank.
     pub rank: u32,
-    /// Its host.
     pub host: Option<String>,
-    /// Its node.
     pub node: Option<u32>,
-    /// Guesses.
     pub guesses: u64,
-    /// Points.
     pub points: u64,
     /// Whether all that it did is known. If not, its counts and times are the least that they were.
     pub complete: bool,
@@ -212,9 +202,7 @@ pub struct LatencyByNode {
 pub struct DoubleScore {
     /// In which game, from 0.
     pub game: u32,
-    /// The digit.
     pub digit: u32,
-    /// The ranks that scored it.
     pub ranks: Vec<u32>,
 }
 
@@ -240,7 +228,6 @@ pub struct Recorded {
     pub incomplete_ranks: u64,
     /// Games that every rank played to their end.
     pub complete_games: u64,
-    /// Cost of a record, in nanoseconds.
     pub record_cost_ns: f64,
     /// Clocks that the ranks read.
     pub clocks: u32,
@@ -260,7 +247,6 @@ pub struct Findings {
     /// Whether something is missing of what the source should have: ranks' records, or lines of a log. What
     /// depends on all of it is `None` then.
     pub partial: bool,
-    /// What was played.
     pub setup: Setup,
     /// One entry a rank that there is something to say of.
     pub per_rank: Vec<RankFindings>,
@@ -283,7 +269,6 @@ pub struct Findings {
     /// Waiting in allreduces of which it is not known who came last, because the last two came within the
     /// errors of their clocks (collective).
     pub unattributed_wait_ns: Option<u64>,
-    /// Efficiencies.
     pub efficiency: Option<Efficiency>,
     /// Progress stalls (one-sided).
     pub stalls: Option<Stalls>,
@@ -294,7 +279,6 @@ pub struct Findings {
     pub latency_by_node: Option<LatencyByNode>,
     /// The order of claims (one-sided).
     pub order: Option<Order>,
-    /// The recording.
     pub recorded: Option<Recorded>,
     /// Whatever makes the findings partial, in sentences.
     pub notes: Vec<String>,

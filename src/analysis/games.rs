@@ -14,7 +14,6 @@ pub struct Games {
 /// How long games took, from the start until the last rank left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct GameTimes {
-    /// How many games.
     pub n: u64,
     /// The shortest, exact.
     pub min_ns: u64,
@@ -31,7 +30,6 @@ pub struct GameTimes {
 /// The same in seconds, as a run's summary has it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GameSeconds {
-    /// The shortest.
     pub min: f64,
     /// 5 % took no longer.
     pub p5: f64,
@@ -39,7 +37,6 @@ pub struct GameSeconds {
     pub median: f64,
     /// 95 % took no longer.
     pub p95: f64,
-    /// The longest.
     pub max: f64,
 }
 

@@ -9,16 +9,13 @@ use super::statistics::{RankTest, Spread, adjust, rank_test};
 /// Runs that are repetitions of each other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
-    /// What to call them.
     pub name: String,
-    /// The runs.
     pub runs: Vec<Findings>,
 }
 
 /// One metric of one or two groups.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// Its name.
     pub metric: &'static str,
     /// For each group its median with an interval; `None` where a run of it does not tell.
     pub spreads: Vec<Option<GroupSpread>>,
@@ -39,9 +36,7 @@ pub struct Row {
 /// A median and the interval that holds it with 95 % confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GroupSpread {
-    /// Number of runs.
     pub n: usize,
-    /// Median.
     pub median: f64,
     /// Lower end of the interval; `None` with too few runs to tell.
     pub low: Option<f64>,

@@ -16,7 +16,6 @@ pub struct Histogram {
 /// Percentiles of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// How many operations.
     pub n: u64,
     /// Half took no longer, in nanoseconds; like the others up to 1/64 too much.
     pub p50_ns: u64,
@@ -47,7 +46,6 @@ fn bucket_of(ns: u64) -> usize {
     (shift * BUCKETS_PER_OCTAVE) as usize + (ns >> shift) as usize
 }
 
-/// The longest duration of a bucket.
 fn longest_of(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     let octave = u64::from(BUCKETS_PER_OCTAVE);

@@ -47,7 +47,6 @@ pub struct GameLog {
 /// What a log tells of a rank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedRank {
-    /// The rank.
     pub rank: u32,
     /// Guesses: those of the final line, otherwise the highest number of a guess seen.
     pub guesses: u64,

@@ -30,18 +30,15 @@ const OF_COLLECTIVE: &[&str] = &[
     "wait_unattributed_s",
 ];
 
-/// A number of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// Its name; `_s` at the end for seconds.
     pub name: &'static str,
-    /// What it is, for people.
     pub what: &'static str,
     of: fn(&Findings) -> Option<f64>,
 }
 
 impl Metric {
-    /// The number of this run, where it is known.
     pub fn of(&self, run: &Findings) -> Option<f64> {
         match run.partial && !OF_PART.contains(&self.name) {
             true => None,
@@ -58,7 +55,6 @@ impl Metric {
     }
 }
 
-/// The metric of this name.
 pub fn metric(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name)
 }
@@ -139,10 +135,8 @@ metrics! {
     game_max_s: "longest game", |run| run.games.map(|games| seconds(games.max_ns));
 }
 
-/// A number of one rank by name.
 pub type RankMetric = (&'static str, fn(&RankFindings) -> Option<f64>);
 
-/// All metrics of a rank.
 pub const RANK_METRICS: &[RankMetric] = &[
     ("guesses", |rank| Some(rank.guesses as f64)),
     ("points", |rank| Some(rank.points as f64)),

@@ -27,22 +27,19 @@ mod tests;
 mod timeline;
 mod watch;
 
-pub use analyse::{analyse, analyse_trace, analyse_watched, watch_trace};
-pub use compare::{Extremes, Part, Waterfall, circumstances, differences};
-pub use expression::{Expression, Name, ParseError};
-pub use findings::{
-    DoubleScore, Efficiency, Findings, LatencyByNode, Lockstep, RankFindings, Recorded, Setup,
-    Source, Stalls, claiming,
-};
-pub use games::{GameSeconds, GameTimes, Games};
-pub use group::{DECLARED, Group, GroupSpread, Row, rows as group_rows};
-pub use latency::{Histogram, Latency};
-pub use log::{GameLog, LogError, LoggedRank};
-pub use metrics::{METRICS, Metric, RANK_METRICS, RankMetric, metric};
-pub use order::{ClaimSetup, Method, Order, OrderCheck, OrderViolation, Witness};
-pub use rank::Stream;
-pub use rounds::{Arrival, Blame, RankWait, Rounds};
-pub use source::{of_log, of_summary, read_run, read_run_watched};
+#[cfg(test)]
+pub(crate) use analyse::analyse_watched;
+pub use analyse::{analyse, analyse_trace};
+pub use compare::{Extremes, Waterfall, circumstances, differences};
+pub use expression::{Expression, Name};
+pub use findings::{Efficiency, Findings, RankFindings, Source, claiming};
+#[cfg(test)]
+pub(crate) use games::GameSeconds;
+pub use games::Games;
+pub use group::{DECLARED, Group, Row, rows as group_rows};
+pub use latency::Latency;
+pub use metrics::{METRICS, RANK_METRICS, metric};
+pub use source::{of_summary, read_run, read_run_watched};
 pub use statistics::{Adjusted, RankTest, Spread, adjust, paired_test, rank_test};
 #[cfg(test)]
 pub(crate) use summary::tests as summaries;

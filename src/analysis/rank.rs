@@ -37,7 +37,6 @@ pub(super) struct RankSums {
     pub(super) idle_ns: u64,
 }
 
-/// One rank in one game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct RankGame {
     pub(super) guesses: u64,
@@ -84,7 +83,6 @@ pub(super) struct Rank<S> {
     stream: S,
     /// Read and not yet taken.
     next: Option<Record>,
-    /// How many were taken.
     pub(super) n_taken: u64,
     /// The last that was taken.
     pub(super) last: Option<Record>,

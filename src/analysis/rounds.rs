@@ -17,7 +17,6 @@ const MAX_RANKS_OF_MATRIX: usize = 1024;
 /// One rank's part in a round. Times in nanoseconds of the reference clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// The rank.
     pub rank: u32,
     /// How long it thought since the round before.
     pub think_ns: u64,
@@ -54,9 +53,7 @@ pub struct RankWait {
 /// The waiting of all rounds seen so far.
 #[derive(Debug, Clone)]
 pub struct Rounds {
-    /// How many rounds.
     pub n_rounds: u64,
-    /// For each rank its waiting.
     pub waits: Vec<RankWait>,
     /// For each rank what it is blamed for. `fair` sums to all waiting, exactly, and so does `last` with
     /// what is [unattributed](Rounds::unattributed_ns).
@@ -187,12 +184,6 @@ impl Rounds {
                 add(&mut blame.fair_ns, left_over_ns);
             }
         }
-    }
-
-    /// All waiting.
-    pub fn total_wait_ns(&self) -> u64 {
-        let waits = self.waits.iter().map(|wait| wait.wait_ns);
-        waits.fold(0, u64::saturating_add)
     }
 }
 

@@ -5,7 +5,6 @@ use super::findings::DoubleScore;
 /// Double scores that are kept with their ranks; the others are counted.
 const MAX_KEPT: usize = 20;
 
-/// Who scored what in a game.
 pub(super) struct Scores {
     /// For each digit in which game it was scored last, and by whom first in that game. Games are not
     /// cleared up after: a game of few records takes no time that grows with the digits.

@@ -55,7 +55,6 @@ fn read_file(path: &Path) -> Result<Findings, String> {
     Ok(findings)
 }
 
-/// What a summary tells of a run.
 pub fn of_summary(run: &RunSummary) -> Findings {
     let ns = |seconds: f64| (seconds * 1e9).round() as u64;
     let wall_ns = ns(run.wall_s);

@@ -16,11 +16,10 @@ pub const SUMMARY_FORMAT: &str = "onesided-play/1";
 /// A run of one or several games. With several, numbers are sums over the games.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// [`SUMMARY_FORMAT`].
+    /// `SUMMARY_FORMAT`.
     pub format: String,
     /// Version of the program that wrote this.
     pub onesided: String,
-    /// Which version of the game.
     pub version: Version,
     /// How digits were claimed; `None` for the collective version.
     pub claim_with: Option<String>,
@@ -33,11 +32,9 @@ pub struct RunSummary {
     /// Whether the claims were spread over all ranks' memory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spread: bool,
-    /// Number of ranks.
     pub ranks: u32,
     /// Digits were `1..=digits`.
     pub digits: u32,
-    /// Number of games.
     pub games: u64,
     /// Seed of the random streams.
     pub seed: u64,
@@ -55,7 +52,6 @@ pub struct RunSummary {
     /// How long games took, from the start until the last rank left. With several games only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub game_s: Option<GameSeconds>,
-    /// Points of all ranks.
     pub points_total: u64,
     /// Points beyond one for each digit: digits that were scored by two ranks at once.
     pub double_scores: u64,
@@ -88,18 +84,15 @@ pub struct RunSummary {
 /// Where a signal ended a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutShortSummary {
-    /// Name of the signal.
     pub signal: String,
     /// The game to be played next, or on, from 0.
     pub game: u64,
-    /// How many of its digits were claimed.
     pub digits_claimed: u32,
 }
 
 /// Where a run went on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumedSummary {
-    /// How many runs there were before.
     pub runs: u32,
     /// The first game that was played, from 0.
     pub game: u64,
@@ -107,21 +100,15 @@ pub struct ResumedSummary {
     pub digits_claimed: u32,
 }
 
-/// What one rank did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankSummary {
-    /// The rank.
     pub rank: u32,
-    /// The host that it ran on.
     pub host: String,
     /// Its node: ranks of one node share memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<u32>,
-    /// Guesses.
     pub guesses: u64,
-    /// Points.
     pub points: u64,
-    /// Time thinking, in seconds.
     pub think_s: f64,
     /// RMA operations (one-sided) or allreduces (collective).
     pub operations: u64,

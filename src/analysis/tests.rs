@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::compare::Part;
+use super::findings::Stalls;
+use super::rank::Stream;
 use super::*;
 use crate::trace::{Clock, End, Kind, Offset, Outcome, Record, RunInfo, TracerCost, run_of_ranks};
 

@@ -7,7 +7,6 @@ use crate::trace::{Kind, RunInfo};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum State {
-    /// It thinks.
     Thinking,
     /// It is in an operation, and does not wait for another rank.
     Operation,
@@ -18,7 +17,6 @@ pub enum State {
 }
 
 impl State {
-    /// All states.
     pub const ALL: [State; 4] = [
         State::Thinking,
         State::Operation,
@@ -35,7 +33,6 @@ impl State {
         }
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             State::Thinking => "thinking",
@@ -101,7 +98,6 @@ impl Timeline {
         self.ranks_per_lane
     }
 
-    /// How many lanes there are.
     pub fn n_lanes(&self) -> usize {
         self.n_lanes
     }

@@ -6,7 +6,6 @@ use crate::trace::{Kind, Reading, Record};
 /// A record of a rank, and what the analysis found out about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watched {
-    /// The rank.
     pub rank: u32,
     /// The record; its own times are those of the rank's clock.
     pub record: Record,
@@ -14,7 +13,6 @@ pub struct Watched {
     pub begin_ns: u64,
     /// When it ended; not before it began, nor does it begin before the rank's record before ended.
     pub end_ns: u64,
-    /// How much of it was waiting.
     pub wait_ns: u64,
     /// The rank that was waited for: the last to come to an allreduce (itself, where it was the last; `None`
     /// where that is not known), or the home rank, where an operation waited for it.
@@ -49,7 +47,6 @@ pub trait Watch {
     /// clock, in nanoseconds. Clocks may differ, so that a later record begins before.
     fn begin(&mut self, origin_ns: u64);
 
-    /// The next record.
     fn record(&mut self, watched: &Watched);
 
     /// After the last record: how long each rank waited for each in allreduces, in nanoseconds, those of

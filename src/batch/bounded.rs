@@ -42,7 +42,6 @@ impl Between {
 /// confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BoundedSpread {
-    /// How many numbers.
     pub n: usize,
     /// How many of them are known by bounds alone, because of runs that did not end in time.
     pub timed_out: usize,
@@ -50,7 +49,6 @@ pub struct BoundedSpread {
     pub median: Option<f64>,
     /// Then what it is at least.
     pub at_least: Option<f64>,
-    /// And at most.
     pub at_most: Option<f64>,
     /// Lower end of the interval; `None` with too few numbers, or where it has no bound.
     pub low: Option<f64>,

@@ -13,7 +13,6 @@ use crate::think_time::{Straggler, ThinkTime};
 /// What is to be done, whoever does it: two cells of one workload can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// Number of ranks.
     pub ranks: u32,
     /// Digits are 1 to this.
     pub digits: u32,
@@ -25,14 +24,11 @@ pub struct Workload {
     pub think_per_rank: Duration,
     /// Think times that single ranks add.
     pub stragglers: Stragglers,
-    /// How thinking is simulated.
     pub think_by: ThinkBy,
 }
 
-/// How it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variant {
-    /// Which version of the game.
     pub version: Version,
     /// Which digits ranks guess.
     pub guess: Guess,
@@ -56,9 +52,7 @@ pub struct OneSided {
 /// A workload, played in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// What is to be done.
     pub workload: Workload,
-    /// How.
     pub variant: Variant,
     /// A name that can be read, and can be that of a folder anywhere; no other cell of the plan has it.
     pub name: String,

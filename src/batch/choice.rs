@@ -29,19 +29,14 @@ macro_rules! named {
 
 /// What has a name on the command line.
 pub trait Named: Copy + PartialEq + 'static {
-    /// All names.
     const ALL: &'static [(&'static str, Self)];
 
-    /// Its name.
     fn name(self) -> &'static str {
         let named = Self::ALL.iter().find(|(_, value)| *value == self);
         named.map_or("", |(name, _)| name)
     }
 
     /// What has this name.
-    ///
-    /// # Errors
-    /// Which names there are.
     fn of_name(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(name, _)| *name == text);
         found.map(|&(_, value)| value).ok_or_else(|| {

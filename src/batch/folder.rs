@@ -133,7 +133,6 @@ impl Folder {
         })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -149,9 +148,6 @@ impl Folder {
     }
 
     /// Writes down that a run is over.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn append(&mut self, entry: Entry) -> io::Result<()> {
         self.journal.append(&entry)?;
         self.entries.push(entry);
@@ -159,9 +155,6 @@ impl Folder {
     }
 
     /// A run's own folder, empty: what is left of a run that was not written down is gone.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn for_run(&self, cell: &str, run: Run) -> io::Result<PathBuf> {
         let path = run_folder(&self.path, cell, run.repetition);
         match fs::remove_dir_all(&path) {

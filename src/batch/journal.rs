@@ -26,7 +26,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
             Status::Done => "done",
@@ -39,13 +38,10 @@ impl Status {
 /// A run that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Name of its cell.
     pub cell: String,
     /// Which repetition, from 0.
     pub repetition: u32,
-    /// Its seed.
     pub seed: u64,
-    /// What became of it.
     pub status: Status,
     /// When it was started, by the wall clock.
     pub started: String,
@@ -56,7 +52,6 @@ pub struct Entry {
     pub at_least_s: Option<f64>,
     /// The launcher's exit code, where it has one.
     pub code: Option<i32>,
-    /// The signal that it died of, where it did.
     pub signal: Option<i32>,
     /// What was wrong, in one line; `None` where nothing was.
     pub why: Option<String>,
@@ -64,11 +59,8 @@ pub struct Entry {
     pub said: Option<String>,
     /// What its metrics rest on: `trace`, or `summary` where the trace is not whole.
     pub source: Option<String>,
-    /// Its MPI library.
     pub mpi_library: Option<String>,
-    /// Its hosts.
     pub hosts: Option<u32>,
-    /// Its numbers by name.
     pub metrics: BTreeMap<String, f64>,
 }
 

@@ -31,16 +31,17 @@ mod tests;
 mod theory;
 mod values;
 
-pub use cell::{Cell, OneSided, Variant, Workload};
-pub use choice::{ClaimWith, Flag, Guess, Home, Named, Progress, Stragglers, ThinkBy, Version};
+#[cfg(test)]
+pub(crate) use cell::{OneSided, Variant};
+#[cfg(test)]
+pub(crate) use choice::{ClaimWith, Guess, Home, Named, Progress, Version};
 pub use estimate::{Estimates, about};
-pub use folder::{Folder, MARK, read_folder, run_folder};
+pub use folder::{Folder, read_folder, run_folder};
 pub use job::Jobs;
 pub use journal::{Entry, Status};
 pub use plan::{Plan, of_canonical};
 pub use report::{html, text};
-pub use results::{BATCH_FORMAT, BATCH_SCHEMA, Results, write_results};
+pub use results::{BATCH_SCHEMA, Results, write_results};
 pub use schedule::Run;
 pub use slurm::{JobScript, srun_of};
-pub use theory::{Theory, harmonic};
-pub use values::{Bad, KEYS, Key, Values};
+pub use values::{Bad, KEYS, Values};

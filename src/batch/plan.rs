@@ -27,7 +27,6 @@ const MAX_TIME_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Plan {
     /// The cross product of all axes: cells of one workload follow each other.
     pub cells: Vec<Cell>,
-    /// Number of workloads.
     pub n_workloads: usize,
     /// How often each cell is played.
     pub repeat: u32,
@@ -243,7 +242,6 @@ impl Plan {
         })
     }
 
-    /// How many runs there are.
     pub fn n_runs(&self) -> usize {
         self.cells.len() * self.repeat as usize
     }

@@ -27,7 +27,7 @@ pub(super) const SLOWDOWN: &str = "synchronisation_slowdown";
 /// All results, as `results.json` has them.
 #[derive(Debug, Clone, Serialize)]
 pub struct Results {
-    /// [`BATCH_FORMAT`].
+    /// `BATCH_FORMAT`.
     pub format: &'static str,
     /// Version of the program that wrote this.
     pub onesided: &'static str,
@@ -43,11 +43,9 @@ pub struct Results {
     pub timed_out: usize,
     /// MPI libraries that were met.
     pub mpi_libraries: Vec<String>,
-    /// Every cell.
     pub cells: Vec<CellResults>,
     /// Every one-sided cell beside the collective one of its workload.
     pub pairs: Vec<Pair>,
-    /// Every run that is over.
     pub runs: Vec<Entry>,
 }
 
@@ -56,11 +54,9 @@ pub struct Results {
 pub struct CellResults {
     /// Its name: that of its folder.
     pub name: String,
-    /// What is played, and how.
     pub parameters: Cell,
     /// What is played, in words; cells that differ in nothing but ranks and version have the same.
     pub family: String,
-    /// How, in words.
     pub variant: String,
     /// Number of runs that were played to their end.
     pub done: usize,
@@ -126,7 +122,6 @@ impl Results {
         }
     }
 
-    /// The cell of this name.
     pub fn cell(&self, name: &str) -> Option<&CellResults> {
         self.cells.iter().find(|cell| cell.name == name)
     }

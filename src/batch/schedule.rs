@@ -9,10 +9,8 @@
 
 use super::plan::Plan;
 
-/// One run of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
-    /// Number of its cell in the plan.
     pub cell: usize,
     /// Which repetition, from 0.
     pub repetition: u32,

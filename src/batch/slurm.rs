@@ -14,7 +14,6 @@ const MIN_MINUTES: u64 = 10;
 /// What the script needs to know besides the plan.
 #[derive(Debug, Clone, Copy)]
 pub struct JobScript<'a> {
-    /// The plan.
     pub plan: &'a Plan,
     /// The words that play it in an allocation, from `onesided` on, launcher and folder included.
     pub command: &'a [String],

@@ -27,7 +27,6 @@ pub(super) struct Value {
     pub(super) place: String,
 }
 
-/// A key of a plan.
 #[derive(Debug)]
 pub struct Key {
     /// Its name, in files and, after `--`, as a flag.
@@ -50,7 +49,6 @@ const fn one(name: &'static str) -> Key {
     }
 }
 
-/// All keys of a plan.
 pub const KEYS: &[Key] = &[
     axis("ranks"),
     axis("versions"),

@@ -61,8 +61,8 @@
 
 mod blackboard;
 mod known;
-mod ledger;
-mod muster;
+pub(crate) mod ledger;
+pub(crate) mod muster;
 mod options;
 mod permutation;
 mod saved;
@@ -76,8 +76,8 @@ mod word_board;
 
 pub use blackboard::{Best, Blackboard, MAX_VALUE, Objective};
 pub use known::Remember;
-pub use ledger::{Entering, Entry, Ledger};
-pub use muster::{Decision, Muster, N_NUMBERS};
+pub(crate) use ledger::{Entering, Entry, Ledger};
+pub(crate) use muster::{Decision, Muster, N_NUMBERS};
 pub use options::Options;
 pub use permutation::Permutation;
 pub use saved::Restored;

@@ -13,16 +13,6 @@ use std::time::Duration;
 use clap::Args;
 #[cfg(feature = "mpi")]
 use clap::ValueEnum;
-use onesided::doctor::Document;
-#[cfg(feature = "mpi")]
-use onesided::doctor::{ClaimMethod, InJob, Launcher, Probe, ProbeJob, Runner, Told};
-#[cfg(feature = "mpi")]
-use onesided::game::parse_duration;
-use onesided::report;
-#[cfg(feature = "mpi")]
-use onesided::rma::launcher::{self, Launch};
-#[cfg(feature = "mpi")]
-use onesided::rma::{self, Library, Mpi, ThreadLevel};
 
 #[cfg(feature = "mpi")]
 use super::keep_stdout_for_results;
@@ -30,6 +20,16 @@ use super::keep_stdout_for_results;
 use super::launcher::default_launcher;
 use super::output::Output;
 use super::{Failure, Format, print, print_json, read_text};
+use crate::doctor::Document;
+#[cfg(feature = "mpi")]
+use crate::doctor::{ClaimMethod, InJob, Launcher, Probe, ProbeJob, Runner, Told};
+#[cfg(feature = "mpi")]
+use crate::game::parse_duration;
+use crate::report;
+#[cfg(feature = "mpi")]
+use crate::rma::launcher::{self, Launch};
+#[cfg(feature = "mpi")]
+use crate::rma::{self, Library, Mpi, ThreadLevel};
 
 /// Largest document that is read.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 26;

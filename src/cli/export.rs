@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use onesided::report::export::{ExportFormat, Exported, export};
-use onesided::trace::Trace;
 
 use super::Failure;
 use super::output::Output;
+use crate::report::export::{ExportFormat, Exported, export};
+use crate::trace::Trace;
 
 /// Arguments of `onesided export`.
 #[derive(Debug, Args)]

@@ -28,9 +28,10 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use onesided::diagnostics;
 use tracing_subscriber::Layer;
 use tracing_subscriber::prelude::*;
+
+use crate::diagnostics;
 
 /// Claiming work across MPI ranks without lockstep, and what lockstep costs.
 #[derive(Debug, Parser)]
@@ -110,7 +111,7 @@ impl std::fmt::Display for Failure {
 
 /// Parses the arguments, does what they say, prints failures: of the ranks of a job that plays once, of all
 /// others each by its process, whatever a launcher has left in its environment.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     limits::expect_limits();
     let args: Vec<OsString> = args.collect();
     let mut program = Cli::command();
@@ -177,7 +178,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// What takes records of a trace.
 #[cfg(feature = "mpi")]
-type Records = onesided::trace::RecordLayer;
+type Records = crate::trace::RecordLayer;
 /// A build without MPI plays nothing, and so records nothing.
 #[cfg(not(feature = "mpi"))]
 type Records = tracing_subscriber::layer::Identity;
@@ -229,8 +230,8 @@ fn complain(what: std::fmt::Arguments<'_>) {
 
 /// Reads a text of up to `max_bytes` bytes, or says why not.
 fn read_text(max_bytes: u64, path: &Path) -> Result<String, String> {
-    let bytes = onesided::trace::read_up_to(max_bytes, path).map_err(|error| error.to_string())?;
-    match onesided::trace::text_of(&bytes)? {
+    let bytes = crate::trace::read_up_to(max_bytes, path).map_err(|error| error.to_string())?;
+    match crate::trace::text_of(&bytes)? {
         Cow::Borrowed(text) => Ok(text.into()),
         Cow::Owned(_) => Err("it is no text in UTF-8".into()), // something had to be replaced
     }

@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use onesided::checkpoint::keep_permissions;
-use onesided::trace::WholeFile;
+use crate::checkpoint::keep_permissions;
+use crate::trace::WholeFile;
 
 /// A file being written, which is there when it is [`finish`](Output::finish)ed; or a pipe or a device, which
 /// is written in its place.
@@ -58,9 +58,6 @@ impl Output {
     }
 
     /// Gives the file its name.
-    ///
-    /// # Errors
-    /// What the system says.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Output::Whole(file) => file.finish(),

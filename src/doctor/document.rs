@@ -14,7 +14,7 @@ pub const DOCTOR_SCHEMA: &str = include_str!("doctor.schema.json");
 /// What a run of the doctor found out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
-    /// [`DOCTOR_FORMAT`].
+    /// `DOCTOR_FORMAT`.
     pub format: String,
     /// Version of the program.
     pub onesided: String,
@@ -26,7 +26,6 @@ pub struct Document {
     pub ranks: u32,
     /// How claims are made that the verdict is about.
     pub claim_with: ClaimMethod,
-    /// How long all of it took, in seconds.
     pub took_s: f64,
     /// What it means for claims.
     pub verdict: Verdict,

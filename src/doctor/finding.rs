@@ -11,7 +11,6 @@ use super::verdict::ClaimMethod;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// As it should be.
     Ok,
     /// Worth knowing.
     Note,
@@ -27,7 +26,6 @@ pub enum Severity {
     Hung,
     /// A process ended before its time.
     Crashed,
-    /// The result was wrong.
     Wrong,
 }
 
@@ -61,17 +59,13 @@ pub struct Remedy {
 /// One thing that a probe found out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Which probe.
     pub probe: String,
     /// What it is about, in a few words.
     pub subject: String,
-    /// How bad it is.
     pub severity: Severity,
     /// What was found, in a sentence with its numbers.
     pub detail: String,
-    /// What helps.
     pub remedy: Option<Remedy>,
-    /// The numbers.
     pub measured: Option<Measured>,
 }
 
@@ -125,7 +119,6 @@ impl WindowKind {
     }
 }
 
-/// An atomic of MPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Atomic {
@@ -158,7 +151,6 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// In words.
     pub fn name(self) -> &'static str {
         match self {
             Origins::Home => "home alone",
@@ -171,11 +163,8 @@ impl Origins {
 /// Some ranks drew tickets from one word as fast as they could.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
-    /// Which ranks.
     pub origins: Origins,
-    /// How many ranks that were.
     pub ranks: u32,
-    /// How many tickets they drew.
     pub tickets: u64,
     /// Tickets that somebody else had drawn before.
     pub drawn_twice: u64,
@@ -198,12 +187,10 @@ pub enum Place {
     Home,
     /// On the target's node.
     SameNode,
-    /// On another node.
     OtherNode,
 }
 
 impl Place {
-    /// In words.
     pub fn name(self) -> &'static str {
         match self {
             Place::Home => "home itself",
@@ -262,7 +249,6 @@ impl Policy {
 /// How long operations took, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Latencies {
-    /// How many there were.
     pub operations: u64,
     /// Half of them took no longer.
     pub median_ns: u64,
@@ -270,7 +256,6 @@ pub struct Latencies {
     pub p90_ns: u64,
     /// 99 % of them took no longer.
     pub p99_ns: u64,
-    /// The longest.
     pub longest_ns: u64,
 }
 
@@ -294,12 +279,10 @@ impl Latencies {
     }
 }
 
-/// A host of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Its name, as MPI tells it.
     pub name: String,
-    /// How many ranks run on it.
     pub ranks: u32,
     /// How many cores they may use together: their affinity, and the limit of their control group.
     pub cores: u32,
@@ -315,9 +298,14 @@ pub struct Host {
 #[allow(missing_docs, reason = "the schema describes the fields")]
 pub enum Measured {
     /// Who takes part.
-    Job { ranks: u32, hosts: Vec<Host> },
-    /// The MPI library.
-    Library { name: String, text: String },
+    Job {
+        ranks: u32,
+        hosts: Vec<Host>,
+    },
+    Library {
+        name: String,
+        text: String,
+    },
     /// How ranks reach each other, as far as it can be known.
     Transport {
         variables: BTreeMap<String, String>,
@@ -325,13 +313,11 @@ pub enum Measured {
         components: Vec<String>,
         rdma_devices: Vec<String>,
     },
-    /// Thread support.
     ThreadLevel {
         asked: String,
         given: String,
         windows_work: Option<bool>,
     },
-    /// The memory model of a window.
     MemoryModel {
         window: WindowKind,
         model: Option<String>,
@@ -344,7 +330,10 @@ pub enum Measured {
         phases: Vec<Phase>,
     },
     /// How long a fetch-and-op takes while the target waits in MPI.
-    Latency { place: Place, latency: Latencies },
+    Latency {
+        place: Place,
+        latency: Latencies,
+    },
     /// Whether operations end while the target is outside MPI.
     Progress {
         window: WindowKind,
@@ -378,7 +367,10 @@ pub enum Measured {
         cpu_share: f64,
     },
     /// A known fault of this library.
-    Fault { name: String, seen: Option<bool> },
+    Fault {
+        name: String,
+        seen: Option<bool>,
+    },
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use crate::rma::{Comm, Library, Result, ThreadLevel, probe};
 /// What the doctor has to tell; rank 0 alone.
 #[derive(Debug)]
 pub enum Told<'a> {
-    /// Something was found.
     Found(&'a Finding),
     /// All that is known so far: what follows may end the job.
     BeforeDanger(&'a Document),
@@ -42,9 +41,6 @@ const NEEDS_A_JOB: &str =
 impl InJob {
     /// Probes and judges, and tells rank 0's `tell`. Collective. The exit code: on other ranks than 0
     /// always 0.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn run(
         self,
         comm: &Comm<'_>,

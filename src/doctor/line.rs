@@ -14,13 +14,10 @@ const MARK: &str = "@onesided-doctor@ ";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Line {
-    /// A probe begins.
     Begin(String),
     /// It has come to a part of it, named in words.
     Step(String),
-    /// It found something.
     Found(Box<Finding>),
-    /// It ended.
     End(String),
     /// All probes ended, and MPI was finalised.
     Done,

@@ -28,11 +28,10 @@ mod remedies;
 mod runner;
 mod verdict;
 
-pub use document::{DOCTOR_FORMAT, DOCTOR_SCHEMA, Document};
-pub use finding::{
-    Atomic, Away, Finding, Host, Latencies, Measured, Origins, Phase, Place, Policy, Remedy,
-    Severity, WindowKind,
-};
+pub use document::{DOCTOR_SCHEMA, Document};
+#[cfg(test)]
+pub(crate) use finding::Latencies;
+pub use finding::{Away, Finding, Host, Measured, Policy, Severity};
 #[cfg(feature = "mpi")]
 pub use in_job::{InJob, Told};
 #[cfg(feature = "mpi")]
@@ -41,4 +40,4 @@ pub use plan::{Probe, plan};
 pub use probes::ProbeJob;
 #[cfg(feature = "mpi")]
 pub use runner::{Launcher, Runner};
-pub use verdict::{ClaimMethod, Method, Outlook, Verdict};
+pub use verdict::ClaimMethod;

@@ -16,7 +16,6 @@ pub enum Probe {
     Waiting,
     /// Clocks of other hosts.
     Clocks,
-    /// Memory models of windows.
     MemoryModel,
     /// An atomic under contention.
     Atomic(Atomic, u32, WindowKind),
@@ -65,7 +64,7 @@ pub(super) fn at_the_pace_of(within: Duration, usual: Duration) -> Duration {
     usual.mul_f64((within.as_secs_f64() / WITHIN.as_secs_f64()).max(1.0))
 }
 
-/// All probes of a job, from safe to dangerous; [`Probe::Start`] is the first.
+/// All probes of a job, from safe to dangerous; `Probe::Start` is the first.
 pub fn plan() -> &'static [Probe] {
     &PLAN
 }
@@ -89,7 +88,6 @@ impl Probe {
         }
     }
 
-    /// The probe of that name.
     pub fn named(name: &str) -> Option<Probe> {
         let extra = [Probe::ThreadMultiple];
         let mut all = PLAN.iter().chain(&extra);

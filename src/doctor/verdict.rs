@@ -17,7 +17,6 @@ pub enum ClaimMethod {
 }
 
 impl ClaimMethod {
-    /// All of them.
     pub const ALL: [ClaimMethod; 3] = [
         ClaimMethod::FetchAndOp,
         ClaimMethod::CompareAndSwap,
@@ -92,7 +91,6 @@ impl Outlook {
 /// What becomes of claims by one method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
-    /// How they are made.
     pub claim_with: ClaimMethod,
     /// What becomes of them.
     pub outlook: Outlook,
@@ -262,7 +260,7 @@ fn sentence(method: &Method) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{Latencies, Remedy};
+    use crate::doctor::finding::{Latencies, Remedy};
 
     const PROBES: [&str; 5] = [
         "start",

@@ -9,11 +9,8 @@ use crate::claim::Account;
 /// Sums over games of what one rank did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// Guesses.
     pub guesses: u64,
-    /// Points.
     pub points: u64,
-    /// Time thinking.
     pub think_ns: u64,
     /// MPI operations of the referee.
     pub operations: u64,
@@ -26,9 +23,7 @@ pub struct Sums {
 /// What all ranks did in a series of games: sums over the games.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Results {
-    /// How many games.
     pub n_games: u64,
-    /// For each rank its sums.
     pub per_rank: Vec<Sums>,
     /// From the start of a game to the end of it on the rank that left it last.
     pub wall_ns: u64,
@@ -51,7 +46,6 @@ pub struct Results {
 /// A series that was ended by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutShort {
-    /// The signal's number.
     pub signal: i32,
     /// The game that is to be played next, or on, counted from 0.
     pub game: u64,
@@ -74,9 +68,6 @@ pub(super) struct Played<'a> {
 impl Results {
     /// Adds a game: the tallies of all ranks, in their order. Checks that all that is known of it agrees,
     /// and says how many of its digits are claimed.
-    ///
-    /// # Errors
-    /// What does not agree.
     pub(super) fn add(&mut self, game: &Played<'_>, tallies: &[Tally]) -> Result<u32, String> {
         let scored = who_scored(game, tallies)?;
         match game.account {

@@ -15,7 +15,6 @@ use crate::rma::Comm;
 /// Tag of announcements on the game's communicator.
 const TAG: i32 = 1;
 
-/// What there is to announce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Guessed { digit: u64, guess: u64, points: u64 },

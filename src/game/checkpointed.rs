@@ -77,9 +77,6 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
 
     /// Takes over what an earlier run had scored, before the first game is played: on all ranks, and
     /// nobody plays before all have. Tells the digits that were.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<Vec<u32>> {
         let scored = (1u32..).zip(&snapshot.entries);
         let scored = scored.filter_map(|(digit, entry)| Some((digit, (*entry)?)));
@@ -95,9 +92,6 @@ impl<'a, R: Referee, M: Memory> Checkpointed<'a, R, M> {
     }
 
     /// Closes the ledgers. Collective.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn close(self) -> Result<()> {
         let [even, odd] = self.ledgers.into_both();
         even.close()?;

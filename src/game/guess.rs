@@ -48,7 +48,6 @@ pub enum GuessBy {
     Unclaimed,
 }
 
-/// Guesses digits.
 #[derive(Debug)]
 pub struct Guesser {
     rng: ChaCha8Rng,

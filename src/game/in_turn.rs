@@ -65,7 +65,6 @@ impl<T> InTurn<T> {
         &mut self.both[(game % 2) as usize]
     }
 
-    /// Whether this is the home rank.
     pub(super) fn is_home(&self) -> bool {
         self.is_home
     }

@@ -42,17 +42,16 @@ pub use announce::Announcer;
 pub use checkpointed::{Checkpointed, Saving, Snapshot};
 pub use collective::Collective;
 pub use guess::{GuessBy, Guesser, draw_seed};
-pub use observer::{Observer, Operation, Recording};
+pub use observer::{Observer, Recording};
 pub use one_sided::OneSided;
-pub use play::{Tally, play_game};
-pub use referee::{Referee, Verdict};
+pub use referee::Referee;
 pub use series::{Resumed, Series};
 pub use survivors::{Parting, Survivors};
 pub use think::{ThinkPlan, Thinker};
 pub use ticketed::Ticketed;
 
 use crate::rma;
-pub use crate::think_time::{MAX_THINK, Straggler, ThinkBy, ThinkTime, parse_duration};
+pub use crate::think_time::{Straggler, ThinkBy, ThinkTime, parse_duration};
 
 /// What can end a game before its end, or make its result worthless.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +65,6 @@ pub enum Error {
     DoesNotAddUp {
         /// Which game, from 0.
         game: u64,
-        /// What is wrong.
         what: String,
     },
     /// A line could not be printed.

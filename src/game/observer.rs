@@ -4,14 +4,11 @@ use super::Result;
 use super::play::Tally;
 use crate::trace::{self, Kind, Outcome, Record};
 
-/// One operation of a referee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// Claim or allreduce.
     pub kind: Kind,
-    /// What came of it.
     pub outcome: Outcome,
-    /// The digit guessed.
     pub digit: u32,
     /// When it began ([`now_ns`](trace::now_ns)).
     pub begin_ns: u64,
@@ -40,9 +37,6 @@ pub trait Observer {
     fn thought(&mut self, _begin_ns: u64, _end_ns: u64) {}
 
     /// Before guess number `guess` (1, 2, …) goes to the referee; `points` so far.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
     fn guessed(&mut self, _digit: u32, _guess: u64, _points: u64) -> Result<()> {
         Ok(())
     }
@@ -51,26 +45,17 @@ pub trait Observer {
     fn operated(&mut self, _operation: &Operation) {}
 
     /// After guess number `guess` has scored.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
     fn scored(&mut self, _guess: u64) -> Result<()> {
         Ok(())
     }
 
     /// After the game, whose last outcome was there at `begin_ns`, and which this rank left at
     /// `end_ns`.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
     fn finished(&mut self, _tally: &Tally, _begin_ns: u64, _end_ns: u64) -> Result<()> {
         Ok(())
     }
 
     /// Instead, where this rank left the game before its end.
-    ///
-    /// # Errors
-    /// Whatever ends the game.
     fn left(&mut self, _tally: &Tally) -> Result<()> {
         Ok(())
     }

@@ -24,9 +24,6 @@ pub struct OneSided<B> {
 impl<B: Board> OneSided<B> {
     /// Opens both boards with `open`, such as `|comm| BitBoard::open(comm, home, n_digits)`.
     /// Collective.
-    ///
-    /// # Errors
-    /// What `open` returns.
     pub fn open<'mpi>(
         comm: &Comm<'mpi>,
         home: Rank,
@@ -55,9 +52,6 @@ impl<B: Board> OneSided<B> {
     }
 
     /// Closes both boards. Collective.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn close(self) -> Result<()> {
         let [even, odd] = self.boards.into_both();
         even.close()?;

@@ -10,11 +10,9 @@ use crate::trace::{Kind, Outcome, now_ns};
 /// What one rank did in one game.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// How often it guessed.
     pub guesses: u64,
     /// The digits that it scored, in order; as many as its points.
     pub won: Vec<u32>,
-    /// Time thinking.
     pub think_ns: u64,
     /// MPI operations of the referee: RMA operations, or allreduces.
     pub operations: u64,
@@ -29,7 +27,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Points scored.
     pub fn points(&self) -> u64 {
         self.won.len() as u64
     }

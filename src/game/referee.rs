@@ -41,25 +41,16 @@ pub trait Referee {
 
     /// Takes over that `digits`, in ascending order, are claimed in game `game`, which will be the first: on
     /// all ranks, before any begins it.
-    ///
-    /// # Errors
-    /// What MPI returns.
     fn restore(&mut self, _game: u64, digits: &[u32]) -> Result<()> {
         debug_assert!(digits.is_empty(), "this referee resumes nothing");
         Ok(())
     }
 
     /// Gets ready for game `game` (0, 1, …). All ranks have left the game before.
-    ///
-    /// # Errors
-    /// What MPI returns.
     fn begin_game(&mut self, game: u64) -> Result<()>;
 
     /// Lets this rank think for so long, outside MPI, and others' operations through meanwhile, as far as
     /// that is provided for. Less long where this process is [asked to end](crate::interrupt::to_end).
-    ///
-    /// # Errors
-    /// What MPI returns.
     #[inline]
     fn think(&mut self, by: ThinkBy, duration: Duration) -> Result<()> {
         by.spend(duration);
@@ -74,9 +65,6 @@ pub trait Referee {
     }
 
     /// Told before each guess what this rank has done in this game so far.
-    ///
-    /// # Errors
-    /// What MPI returns.
     #[inline(always)]
     fn so_far(&mut self, _tally: &Tally) -> Result<()> {
         Ok(())
@@ -118,9 +106,6 @@ pub trait Referee {
 
     /// The next guess of this rank: the guesser's, who is told what this rank knows to be claimed, unless
     /// the referee deals out the guesses itself.
-    ///
-    /// # Errors
-    /// What MPI returns.
     #[inline(always)]
     fn draw(&mut self, guesser: &mut Guesser) -> Result<u32> {
         Ok(guesser.guess(|digit| self.is_known_claimed(digit)))
@@ -130,16 +115,10 @@ pub trait Referee {
     fn is_known_claimed(&self, digit: u32) -> bool;
 
     /// Decides the guess `digit` (0 ..= number of digits), which was [drawn](Referee::draw).
-    ///
-    /// # Errors
-    /// What MPI returns.
     fn submit(&mut self, digit: u32) -> Result<Verdict>;
 
     /// Tells the others that `digit` was won, where that takes an operation of its own, and returns
     /// whether it did.
-    ///
-    /// # Errors
-    /// What MPI returns.
     #[inline]
     fn announce(&mut self, _digit: u32) -> Result<bool> {
         Ok(false)
@@ -157,8 +136,5 @@ pub trait Referee {
     /// What the home rank's memory said after each game that was begun since the last call, the last
     /// one included; empty on other ranks, and where there is no such memory. Between games only:
     /// all ranks have left the last game.
-    ///
-    /// # Errors
-    /// What MPI returns.
     fn take_accounts(&mut self) -> Result<Vec<Account>>;
 }

@@ -23,7 +23,6 @@ pub struct Series {
     pub n_games: u64,
     /// Seed of all random streams.
     pub seed: u64,
-    /// Think times.
     pub think: ThinkPlan,
     /// Which digits ranks guess, unless the referee deals them out.
     pub guess: GuessBy,

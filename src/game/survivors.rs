@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use self::silence::Silence;
 use self::told::SoFar;
 use super::accounting::Results;
-use super::checkpointed::{Checkpointed, Snapshot};
+use super::checkpointed::Checkpointed;
 use super::play::Tally;
 use super::referee::{Referee, Verdict};
 use super::{Guesser, Result, ThinkBy};
@@ -103,18 +103,7 @@ impl<'a, R: Referee, M: Memory> Survivors<'a, R, M> {
         }
     }
 
-    /// As [`Checkpointed::restore`].
-    ///
-    /// # Errors
-    /// What MPI returns.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<Vec<u32>> {
-        self.game.restore(snapshot)
-    }
-
     /// Closes muster and ledgers. Collective: where all are together.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn close(self) -> Result<()> {
         self.muster.close()?;
         self.game.close()

@@ -32,7 +32,6 @@ pub struct ThinkPlan {
     pub per_rank: Duration,
     /// What single ranks add.
     pub stragglers: Vec<Straggler>,
-    /// How it is simulated.
     pub by: ThinkBy,
 }
 
@@ -97,7 +96,6 @@ impl Thinker {
         self.base.draw(&mut self.rng) + self.extra
     }
 
-    /// How it is simulated.
     #[inline]
     pub fn by(&self) -> ThinkBy {
         self.by

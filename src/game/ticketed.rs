@@ -44,9 +44,6 @@ impl<'mpi, M: Memory> Ticketed<'mpi, M> {
     }
 
     /// Closes both counters. Collective.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn close(self) -> Result<()> {
         let [even, odd] = self.tickets.into_both();
         even.close()?;

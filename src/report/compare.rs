@@ -17,7 +17,7 @@ const WHAT_UNKNOWN_IS: &str = "\n? is unknown: the source does not tell it\n";
 /// And what a sign before a number does.
 const WHAT_LEAST_IS: &str = "\n≥ is at least: what was recorded before the rank's records end\n";
 
-/// One or two runs: the verdict, their timelines as [drawn](super::timelines) (or nothing), then what the
+/// One or two runs: the verdict, their timelines as drawn (or nothing), then what the
 /// verdict rests on.
 pub fn compare(runs: &[Findings], timelines: &str) -> String {
     let mut text = verdict(runs) + "\n\n";

@@ -3,12 +3,12 @@
 mod compare;
 mod csv;
 mod doctor;
-pub mod export;
+pub(crate) mod export;
 mod html;
 mod matrix;
 mod run;
 mod summary;
-pub mod svg;
+pub(crate) mod svg;
 mod table;
 mod timeline;
 mod verdict;
@@ -82,7 +82,6 @@ pub(crate) fn p_in_words(p: f64) -> String {
     }
 }
 
-/// A difference of seconds, with its sign.
 fn signed_seconds(s: f64) -> String {
     match s {
         s if s < 0.0 => format!("-{}", seconds(-s)),

@@ -30,7 +30,6 @@ impl Table {
         self.has_unknown |= cells.iter().skip(1).any(|cell| cell == UNKNOWN);
     }
 
-    /// Whether a number is unknown.
     pub(crate) fn has_unknown(&self) -> bool {
         self.has_unknown
     }

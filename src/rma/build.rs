@@ -40,7 +40,7 @@ mod mpi {
             eprintln!(
                 "no MPI library was found: load your cluster's MPI module, or install one \
                  (Debian: openmpi-bin libopenmpi-dev), or set MPICC to a compiler wrapper; \
-                 `just build` sets one up by itself; `--no-default-features` builds without MPI"
+                 `just build` sets one up by itself; `--no-default-features --features cli` builds without MPI"
             );
             std::process::exit(1);
         });

@@ -47,8 +47,8 @@ impl<'mpi> Window<'mpi> {
     ///
     /// # Errors
     /// [`ErrorKind::OpenedDifferently`], [`ErrorKind::WindowTooLarge`] or [`ErrorKind::NoSuchRank`] (on all
-    /// ranks, before anything is allocated), or what MPI returns, on all ranks too. Whether there is so much memory is for the caller to ask:
-    /// [`assert_memory_at_hand`](super::assert_memory_at_hand).
+    /// ranks, before anything is allocated), or what MPI returns, on all ranks too. Whether there is that much memory
+    /// is for the caller to ask: [`assert_memory_at_hand`](super::assert_memory_at_hand).
     ///
     /// # Panics
     /// If the layout is [dealt](Layout::dealt) over several ranks.

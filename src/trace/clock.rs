@@ -27,7 +27,6 @@ pub struct Offset {
 /// The monotonic clock of one host (and time namespace).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
-    /// The host.
     pub host: String,
     /// Its offset before the first game; `None` for the reference clock itself.
     pub before: Option<Offset>,
@@ -39,7 +38,6 @@ pub struct Clock {
 /// All clocks of a run. The first is the reference clock, that of rank 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
-    /// The clocks.
     pub clocks: Vec<Clock>,
     /// For each rank, which of them it reads.
     pub of_rank: Vec<u32>,
@@ -48,7 +46,6 @@ pub struct Clocks {
 /// A moment on the reference clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// Nanoseconds.
     pub ns: u64,
     /// How wrong that may be, either way.
     pub error_ns: u64,
@@ -191,7 +188,6 @@ struct After {
     span_ns: f64,
     /// By how much the offset had changed.
     offset_ns: f64,
-    /// The error of it.
     error_ns: f64,
 }
 

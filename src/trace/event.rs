@@ -12,7 +12,7 @@ use super::record::Record;
 /// subscriber's visitor, and all together as much as the rest of an event.
 pub const TARGET: &str = "onesided::record";
 
-/// Emits `record`. Without a subscriber for [`TARGET`] this costs the look at one static.
+/// Emits `record`. Without a subscriber for `TARGET` this costs the look at one static.
 #[inline]
 pub fn record(record: &Record) {
     tracing::event!(target: TARGET, Level::TRACE, record = &record.to_bytes()[..]);

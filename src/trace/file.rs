@@ -40,11 +40,8 @@ pub(super) const CLOSED_WORD: usize = 7;
 /// | 7 | 1 once closed, 0 while recording |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// The run's number.
     pub run_id: u64,
-    /// The rank that wrote it.
     pub rank: u32,
-    /// How many ranks the run had.
     pub n_ranks: u32,
     /// Room for so many records.
     pub capacity: u64,
@@ -55,7 +52,6 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header as words.
     pub fn to_words(&self) -> [u64; HEADER_WORDS] {
         [
             u64::from_le_bytes(MAGIC),

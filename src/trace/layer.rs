@@ -14,9 +14,9 @@ use super::file::WRITE_OUT_EVERY;
 use super::record::RECORD_BYTES;
 use super::recorder::Recorder;
 
-/// Takes events of the target [`TARGET`] to a [`Recorder`], once there is one, and no others.
+/// Takes events of the target `TARGET` to a [`Recorder`], once there is one, and no others.
 ///
-/// Layers for people beside it need a filter that leaves [`TARGET`] out, or they print every record.
+/// Layers for people beside it need a filter that leaves `TARGET` out, or they print every record.
 #[derive(Debug, Clone, Default)]
 pub struct RecordLayer {
     recorder: Arc<OnceLock<Recorder>>,

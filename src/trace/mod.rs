@@ -36,17 +36,15 @@ mod run;
 mod synchronise;
 mod whole;
 
-pub use clock::{Between, Clock, Clocks, Moment, Offset, Reading, offset_of};
+pub use clock::{Clock, Clocks, Moment, Offset, Reading};
 #[cfg(feature = "mpi")]
-pub use event::{TARGET, now_ns, record};
-pub use file::{
-    FILE_VERSION, HEADER_BYTES, Header, MAGIC, WRITE_OUT_EVERY, file_name, is_own_file_name,
-};
+pub use event::{now_ns, record};
+pub use file::{HEADER_BYTES, Header, WRITE_OUT_EVERY, file_name, is_own_file_name};
 #[cfg(feature = "mpi")]
 pub use layer::RecordLayer;
 pub use progress::{ProgressInfo, ProgressTrial};
 pub use reader::{End, Records, Trace};
-pub use record::{Kind, MAX_DURATION_NS, MAX_TIME_NS, Outcome, RECORD_BYTES, Record};
+pub use record::{Kind, MAX_TIME_NS, Outcome, RECORD_BYTES, Record};
 #[cfg(feature = "mpi")]
 pub use recorder::Recorder;
 pub(crate) use run::check_format;

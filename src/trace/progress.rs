@@ -28,7 +28,6 @@ pub struct ProgressTrial {
     pub operations: u64,
     /// Half of them took no longer, in microseconds.
     pub median_us: f64,
-    /// The longest.
     pub max_us: f64,
     /// Whether one waited for the home rank to come back.
     pub stalled: bool,

@@ -18,7 +18,6 @@ const MAX_OPEN_RANKS: usize = 128;
 /// A run's folder, its files found and their headers read.
 #[derive(Debug)]
 pub struct Trace {
-    /// The folder.
     pub folder: PathBuf,
     /// What `run.json` says.
     pub run: RunInfo,
@@ -32,10 +31,7 @@ pub enum End {
     /// The rank closed its file: all is there.
     Closed,
     /// The file was full, and so many records were dropped.
-    Full {
-        /// How many.
-        dropped: u64,
-    },
+    Full { dropped: u64 },
     /// Recording was cut short: the rank died, or has not finished yet.
     CutShort,
     /// The same, of a file that could not be mapped into memory: the last records may not be there.

@@ -1,6 +1,5 @@
 //! One record: what took time, from when to when, and what came of it.
 
-/// Bytes of a record in a file.
 pub const RECORD_BYTES: usize = 32;
 
 /// Longest duration that a record holds: 48 bits of nanoseconds, 3.2 days. A longer one is recorded
@@ -27,7 +26,6 @@ pub enum Kind {
     Finish = 5,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Outcome {
@@ -50,9 +48,7 @@ pub enum Outcome {
 /// One thing that took time on one rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// What it was.
     pub kind: Kind,
-    /// What came of it.
     pub outcome: Outcome,
     /// Which game, from 0.
     pub game: u32,
@@ -74,7 +70,6 @@ pub struct Record {
 }
 
 impl Kind {
-    /// All kinds.
     pub const ALL: [Kind; 5] = [
         Kind::Start,
         Kind::Think,
@@ -100,7 +95,6 @@ impl Kind {
 }
 
 impl Outcome {
-    /// All outcomes.
     pub const ALL: [Outcome; 6] = [
         Outcome::None,
         Outcome::Won,
@@ -153,7 +147,6 @@ impl Record {
         [self.begin_ns, timing, self.word, place]
     }
 
-    /// The record as the bytes of a file.
     #[inline]
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];

@@ -142,9 +142,6 @@ impl Recorder {
 
     /// Copies what was recorded since the last time to the file, where their memory is not the same. From any
     /// thread, while others record. What the system refuses is copied next time.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn write_out(&self) -> io::Result<()> {
         match &self.apart {
             Some(apart) => {
@@ -288,9 +285,6 @@ impl Recorder {
     /// Ends recording: the file says that it is complete, and gives back the room that it did not
     /// need. Returns how many records it has. After the last record of all threads; records that come
     /// later are dropped.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn close(&self) -> io::Result<u64> {
         let next = self.next.swap(CLOSED, Ordering::Relaxed);
         let recorded = next.min(self.capacity);

@@ -74,7 +74,6 @@ pub struct RunInfo {
     pub onesided: String,
     /// The run's number, in hexadecimal; the same in every rank's file.
     pub run_id: String,
-    /// Which version of the game.
     pub version: Version,
     /// How digits were claimed; `None` for the collective version.
     pub claim_with: Option<String>,
@@ -99,13 +98,11 @@ pub struct RunInfo {
     /// Name of the signal that ended it before its last game was over, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Number of ranks.
     pub ranks: u32,
     /// The rank whose memory holds the claims, or the first where they are spread.
     pub home: u32,
     /// Digits were `1..=digits`.
     pub digits: u32,
-    /// Number of games.
     pub games: u64,
     /// Seed of the random streams.
     pub seed: u64,
@@ -120,12 +117,11 @@ pub struct RunInfo {
     pub hosts: Vec<String>,
     /// For each rank its node: ranks of one node share memory.
     pub nodes: Vec<u32>,
-    /// Whose clock is whose.
     pub clocks: Clocks,
     /// What recording costs.
     pub tracer: TracerCost,
     /// Whether a rank's file could not be mapped into memory, and its records were copied to it
-    /// [every so often](super::WRITE_OUT_EVERY): a rank that was killed lost the last of them.
+    /// every `WRITE_OUT_EVERY`: a rank that was killed lost the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmapped: bool,
 }
@@ -190,7 +186,6 @@ impl RunInfo {
             .map_err(|_| format!("run_id '{}' is no hexadecimal number", self.run_id))
     }
 
-    /// How many nodes there were.
     pub fn n_nodes(&self) -> usize {
         self.nodes.iter().collect::<BTreeSet<_>>().len()
     }
@@ -231,7 +226,6 @@ impl RunInfo {
         }
     }
 
-    /// How many hosts there were.
     pub fn n_hosts(&self) -> usize {
         let mut hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
         hosts.sort_unstable();

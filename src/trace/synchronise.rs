@@ -6,7 +6,6 @@ use super::clock::{Clock, Clocks, DRIFT_BOUND, Offset, offset_of};
 use super::event::now_ns;
 use crate::rma::{Comm, Rank, Result};
 
-/// The rank whose clock is the reference.
 const REFERENCE: Rank = 0;
 
 /// Tag of ping-pongs on the communicator given.
@@ -33,9 +32,6 @@ impl Synchroniser {
     ///
     /// Ranks with the same boot id and time namespace are on the same clock; ping-pongs verify it, and
     /// a rank that they disagree about gets a clock of its own.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn before(comm: &Comm<'_>, host: &str) -> Result<(Self, Option<Clocks>)> {
         let identity = format!("{host}\n{}", clock_identity());
         let mut leaders = BTreeMap::new();
@@ -81,9 +77,6 @@ impl Synchroniser {
     }
 
     /// Measures the clocks once more, so that their drift is known. Collective; `clocks` on rank 0.
-    ///
-    /// # Errors
-    /// What MPI returns.
     pub fn after(&self, comm: &Comm<'_>, clocks: Option<&mut Clocks>) -> Result<()> {
         let Some(clocks) = clocks else {
             return answer(comm);

@@ -63,9 +63,6 @@ impl WholeFile {
     }
 
     /// Gives the file its name.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn finish(mut self) -> io::Result<()> {
         if let Some((part, path)) = &self.names {
             fs::rename(part, path)?;

@@ -1,11 +1,12 @@
 //! What a batch ends with.
 
-use onesided::batch::about;
+use onesided::internals::batch::about;
 
 use super::*;
 
 fn validate(results: &Value) {
-    let schema: Value = serde_json::from_str(onesided::batch::BATCH_SCHEMA).expect("JSON");
+    let schema: Value =
+        serde_json::from_str(onesided::internals::batch::BATCH_SCHEMA).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let errors: Vec<String> = validator
         .iter_errors(results)

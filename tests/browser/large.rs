@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use onesided::analysis::read_run_watched;
-use onesided::report::{Lanes, html_within};
+use onesided::internals::analysis::read_run_watched;
+use onesided::internals::report::{Lanes, html_within};
 use serde_json::json;
 
 use super::*;

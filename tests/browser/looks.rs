@@ -1,6 +1,6 @@
 //! What is drawn, read back from pixels.
 
-use onesided::trace::{Kind, Outcome, Record};
+use onesided::internals::trace::{Kind, Outcome, Record};
 use serde_json::{Value, json};
 
 use super::*;

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use driver::Browser;
-use onesided::trace::Version;
+use onesided::internals::trace::Version;
 use serde_json::Value;
 use synthetic::Synthetic;
 use tempfile::TempDir;

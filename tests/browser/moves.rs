@@ -1,6 +1,6 @@
 //! Zoom, drag, keys and pointer, by the browser's own input events.
 
-use onesided::trace::{Kind, Record};
+use onesided::internals::trace::{Kind, Record};
 use serde_json::{Value, json};
 
 use super::*;

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use onesided::trace::{Header, Kind, Outcome, RUN_FILE, Record, Version, file_name};
+use onesided::internals::trace::{Header, Kind, Outcome, RUN_FILE, Record, Version, file_name};
 
 use crate::synthetic::Synthetic;
 

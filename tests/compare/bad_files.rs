@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use onesided::trace::{HEADER_BYTES, RECORD_BYTES, RUN_FILE, file_name};
+use onesided::internals::trace::{HEADER_BYTES, RECORD_BYTES, RUN_FILE, file_name};
 
 use super::{Synthetic, Version, compare};
 

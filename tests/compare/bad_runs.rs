@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use onesided::trace::{RUN_FILE, file_name};
+use onesided::internals::trace::{RUN_FILE, file_name};
 
 use super::{Synthetic, Version, compare};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use onesided::analysis::METRICS;
+use onesided::internals::analysis::METRICS;
 
 use super::{Ended, a_pair, compare, compare_with, six_of_each};
 

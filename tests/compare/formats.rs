@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use onesided::trace::Version;
+use onesided::internals::trace::Version;
 use serde_json::Value;
 
 use super::{Synthetic, a_pair, compare, six_of_each};

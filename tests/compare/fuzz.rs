@@ -1,16 +1,16 @@
 //! Whatever becomes of a run's files, reading them ends soon, and in findings or one line.
 //!
-//! `PROPTEST_CASES=20000 cargo test --release --no-default-features --test compare fuzz` for longer.
+//! `PROPTEST_CASES=20000 cargo test --release --no-default-features --features cli --test compare fuzz` for longer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use onesided::analysis::{
+use onesided::internals::analysis::{
     Findings, Group, Source, Waterfall, differences, group_rows, read_run_watched,
 };
-use onesided::report::{self, Lanes, MAX_HTML_BYTES};
-use onesided::trace::Version;
+use onesided::internals::report::{self, Lanes, MAX_HTML_BYTES};
+use onesided::internals::trace::Version;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onesided::analysis::{Findings, Waterfall, of_summary, read_run};
-use onesided::analysis::{METRICS, RunSummary};
-use onesided::report;
-use onesided::trace::{Clock, Kind, MAX_TIME_NS, Offset, Outcome, Record};
+use onesided::internals::analysis::{Findings, Waterfall, of_summary, read_run};
+use onesided::internals::analysis::{METRICS, RunSummary};
+use onesided::internals::report;
+use onesided::internals::trace::{Clock, Kind, MAX_TIME_NS, Offset, Outcome, Record};
 
 use super::{Synthetic, Version};
 
@@ -45,8 +45,9 @@ fn sums_over_ranks_that_waited_for_146_years_stop_at_the_largest_number() {
     }
     let info = run.info.clone();
     let records = run.records;
-    let findings =
-        onesided::analysis::analyse(&info, |rank| records[rank as usize].clone().into_iter());
+    let findings = onesided::internals::analysis::analyse(&info, |rank| {
+        records[rank as usize].clone().into_iter()
+    });
     assert_eq!(findings.sum_ns(|rank| rank.wait_ns), Some(u64::MAX));
     assert_eq!(
         findings.sum_ns(|rank| Some(rank.blame?.last_ns)),
@@ -120,7 +121,13 @@ fn more_dropped_records_than_numbers_are_as_many_as_there_are_numbers() {
     for rank in 0..3 {
         let mut bytes = run.file_of(rank);
         bytes[48..56].fill(0xff);
-        fs::write(folder.path().join(onesided::trace::file_name(rank)), bytes).unwrap();
+        fs::write(
+            folder
+                .path()
+                .join(onesided::internals::trace::file_name(rank)),
+            bytes,
+        )
+        .unwrap();
     }
     let findings = read_run(folder.path()).unwrap();
     assert_eq!(findings.recorded.as_ref().unwrap().dropped, u64::MAX);

@@ -1,19 +1,19 @@
 //! Whatever else is read (plans, batches' folders, doctors' documents, expressions, launchers, think times,
 //! `RUST_LOG`): it is understood or refused in one line, soon, and in little memory.
 //!
-//! `PROPTEST_CASES=100000 cargo test --release --no-default-features --test compare inputs` for longer.
+//! `PROPTEST_CASES=100000 cargo test --release --no-default-features --features cli --test compare inputs` for longer.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onesided::analysis::Expression;
-use onesided::batch::{self, KEYS, Plan, Results, Values, read_folder};
-use onesided::doctor::Document;
-use onesided::launch::Template;
-use onesided::report;
-use onesided::think_time::{Straggler, ThinkTime, parse_duration};
+use onesided::internals::analysis::Expression;
+use onesided::internals::batch::{self, KEYS, Plan, Results, Values, read_folder};
+use onesided::internals::doctor::Document;
+use onesided::internals::launch::Template;
+use onesided::internals::report;
+use onesided::internals::think_time::{Straggler, ThinkTime, parse_duration};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -387,7 +387,7 @@ proptest! {
                 prop_assert!(why.is_none_or(|why| !why.is_empty()));
             }
             // Why it is not understood is said; here it counts that it is said.
-            let filter = onesided::diagnostics::filter(&text);
+            let filter = onesided::internals::diagnostics::filter(&text);
             prop_assert!(filter.is_ok() || filter.is_err_and(|why| !why.contains('\n')));
             Ok(())
         })?;

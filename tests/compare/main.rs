@@ -25,7 +25,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use onesided::trace::Version;
+use onesided::internals::trace::Version;
 use synthetic::Synthetic;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use onesided::trace::{Kind, Outcome, Record};
+use onesided::internals::trace::{Kind, Outcome, Record};
 
 use super::{Synthetic, Version, a_pair, compare, compare_with};
 

@@ -1,7 +1,7 @@
 //! What curing a rank saves, held against replaying the run.
 
-use onesided::analysis::read_run;
-use onesided::trace::{Trace, Version};
+use onesided::internals::analysis::read_run;
+use onesided::internals::trace::{Trace, Version};
 
 use super::replay::assert_savings_are_those_of_a_replay;
 use super::{Synthetic, compare};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use onesided::trace::Trace;
+use onesided::internals::trace::Trace;
 use serde_json::Value;
 
 use crate::support::{Turn, is_campaign, launcher, quoted, scratch, signal, until};

@@ -190,11 +190,7 @@ fn imports(text: &str) -> impl Iterator<Item = &str> {
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    let pieces = lines.flat_map(|line| {
-        ["crate::", "onesided::"]
-            .into_iter()
-            .flat_map(|root| line.split(root).skip(1))
-    });
+    let pieces = lines.flat_map(|line| line.split("crate::").skip(1));
     pieces.map(|piece| {
         piece
             .split(|c: char| !c.is_ascii_lowercase() && c != '_')

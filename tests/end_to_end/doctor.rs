@@ -3,10 +3,11 @@
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use onesided::doctor::{
+use onesided::internals::doctor::{
     Away, ClaimMethod, DOCTOR_SCHEMA, Document, Finding, Measured, Policy, Severity,
 };
-use onesided::rma::{self, Family, faults};
+use onesided::internals::rma::faults;
+use onesided::rma::{self, Family};
 use serde_json::Value;
 
 use crate::started_wrongly::skip;
@@ -92,7 +93,7 @@ fn each_probe_tells_something_and_what_the_library_is_known_for_is_found() {
 }
 
 fn assert_all_was_probed(document: &Document) {
-    for probe in onesided::doctor::plan() {
+    for probe in onesided::internals::doctor::plan() {
         let found = findings_of(document, &probe.name());
         assert!(!found.is_empty(), "{probe:?} told nothing: {document:#?}");
     }
@@ -436,7 +437,7 @@ fn ranks_that_are_alone_under_an_unknown_launcher_are_found_out() {
 fn what_there_is_no_time_for_is_said_to_be_unknown() {
     let document = json(&["--ranks", "2", "--within", "4s"], &[]);
     assert!(document.took_s < 90.0, "{}", document.took_s); // 6 s of its own
-    for probe in onesided::doctor::plan() {
+    for probe in onesided::internals::doctor::plan() {
         assert!(
             !findings_of(&document, &probe.name()).is_empty(),
             "{probe:?} is passed over: {document:#?}"

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use onesided::analysis::Findings;
+use onesided::internals::analysis::Findings;
+use onesided::internals::trace::{Kind, Trace};
 use onesided::rma::Family;
-use onesided::trace::{Kind, Trace};
 
 use crate::ONESIDED;
 use crate::started_wrongly::skip;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use onesided::checkpoint::Reader;
-use onesided::trace::{End, RunInfo, Trace};
+use onesided::internals::trace::{End, RunInfo, Trace};
 
 use crate::batch::batch;
 use crate::killed::wait_for_records;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use onesided::internals::trace::{End, Trace};
 use onesided::rma::{self, Family};
-use onesided::trace::{End, Trace};
 
 use crate::killed::wait_for_records;
 use crate::onesided;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use onesided::analysis::analyse_trace;
-use onesided::claim::Entry;
-use onesided::trace::{End, Kind, Outcome, RUN_FILE, Trace};
+use onesided::internals::analysis::analyse_trace;
+use onesided::internals::claim::Entry;
+use onesided::internals::trace::{End, Kind, Outcome, RUN_FILE, Trace};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use onesided::internals::trace::{End, Kind, Record, Trace};
 use onesided::rma::{self, Family};
-use onesided::trace::{End, Kind, Record, Trace};
 
 use crate::processes::{kill, processes_of};
 use crate::support::{Ended, again, scratch};

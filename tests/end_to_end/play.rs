@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onesided::analysis::SCHEMA;
+use onesided::internals::analysis::SCHEMA;
 use serde_json::Value;
 
 use crate::{onesided, support};

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use onesided::internals::trace::{Kind, Outcome, Trace};
 use onesided::rma::{self, Family};
-use onesided::trace::{Kind, Outcome, Trace};
 use serde_json::Value;
 
 use crate::dice::{Dice, number};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use onesided::analysis::{Findings, Source, read_run};
-use onesided::trace::{Kind, Record, Trace};
+use onesided::internals::analysis::{Findings, Source, read_run};
+use onesided::internals::trace::{Kind, Record, Trace};
 use serde_json::Value;
 
 use crate::onesided;

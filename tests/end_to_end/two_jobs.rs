@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use onesided::trace::{RUN_FILE, RunInfo, Trace};
+use onesided::internals::trace::{RUN_FILE, RunInfo, Trace};
 use serde_json::Value;
 
 use crate::interrupted::Folder;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
 
-use onesided::report::export::COLUMNS;
-use onesided::trace::Record;
+use onesided::internals::report::export::COLUMNS;
+use onesided::internals::trace::Record;
 use serde_json::Value;
 
 use crate::{Run, complaint, export, made_up, output};

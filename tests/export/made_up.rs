@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use onesided::trace::{
+use onesided::internals::trace::{
     Clocks, Header, Kind, Outcome, RECORD_BYTES, RUN_FILE, RUN_FORMAT, Record, RunInfo, TracerCost,
     Version, file_name,
 };

@@ -9,7 +9,7 @@ mod made_up;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use onesided::trace::Record;
+use onesided::internals::trace::Record;
 use tempfile::TempDir;
 
 /// `onesided export ARGS`.

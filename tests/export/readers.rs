@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use onesided::report::export::COLUMNS;
-use onesided::trace::{Kind, Outcome, Record};
+use onesided::internals::report::export::COLUMNS;
+use onesided::internals::trace::{Kind, Outcome, Record};
 use serde_json::{Value, json};
 
 use crate::{Run, made_up};

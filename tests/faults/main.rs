@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use dice::{Dice, number};
 use libtest_mimic::{Arguments, Trial};
-use onesided::trace::{Kind, Outcome, RUN_FILE, Trace};
+use onesided::internals::trace::{Kind, Outcome, RUN_FILE, Trace};
 use processes::{kill, processes_of};
 use support::{Job, again, scratch, signal, until};
 
@@ -293,7 +293,7 @@ fn winners(folder: &Path) -> BTreeMap<u32, u32> {
     }
     let trace = Trace::open(folder).expect("a run");
     for rank in 0..trace.run.ranks {
-        let won = |record: &onesided::trace::Record| {
+        let won = |record: &onesided::internals::trace::Record| {
             record.kind == Kind::Claim && record.outcome == Outcome::Won
         };
         for record in trace.records(rank).filter(won) {

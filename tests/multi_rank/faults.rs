@@ -7,7 +7,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
-use onesided::rma::faults::{self, Fault};
+use onesided::internals::rma::faults::{self, Fault};
 use onesided::rma::{self, Comm};
 
 use crate::harness::{Body, launch_with};

@@ -7,7 +7,7 @@ use onesided::claim::{
     BitBoard, Board, Memory, Options, Schedule, SharedBoard, SharedTickets, SlotBoard, SpreadBoard,
     Tickets, TwoTierBoard,
 };
-use onesided::game::{
+use onesided::internals::game::{
     Collective, GuessBy, OneSided, Results, Series, Straggler, Sums, ThinkBy, ThinkPlan, ThinkTime,
     Ticketed,
 };
@@ -317,10 +317,15 @@ fn lockstep(comm: &Comm<'_>) {
 fn same_guesses(comm: &Comm<'_>) {
     #[derive(Default)]
     struct Guesses(Vec<u32>);
-    impl onesided::game::Observer for Guesses {
+    impl onesided::internals::game::Observer for Guesses {
         const WATCHES: bool = true;
         const RECORDS: bool = false;
-        fn guessed(&mut self, digit: u32, _guess: u64, _points: u64) -> onesided::game::Result<()> {
+        fn guessed(
+            &mut self,
+            digit: u32,
+            _guess: u64,
+            _points: u64,
+        ) -> onesided::internals::game::Result<()> {
             self.0.push(digit);
             Ok(())
         }

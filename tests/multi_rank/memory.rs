@@ -101,7 +101,7 @@ fn beyond_all_nodes(comm: &Comm<'_>) {
                 panic!("another error")
             };
             assert_eq!((rank, n_ranks), (0, comm.size() as usize));
-            assert_eq!(host, onesided::rma::processor_name().unwrap());
+            assert_eq!(host, onesided::internals::rma::processor_name().unwrap());
             assert_eq!(limit, MemoryLimit::Node);
             assert_eq!(needed_bytes, 1 << 60);
             assert!(

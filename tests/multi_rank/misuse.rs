@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
 use onesided::claim::{
-    BitBoard, Blackboard, Board, Chunks, Claim, Decision, Entry, Ledger, MAX_VALUE, Memory, Muster,
-    N_NUMBERS, Objective, Options, Permutation, Schedule, SharedBoard, SlotBoard, SpreadBoard,
-    TwoTierBoard, WordBoard,
+    BitBoard, Blackboard, Board, Chunks, Claim, MAX_VALUE, Memory, Objective, Options, Permutation,
+    Schedule, SharedBoard, SlotBoard, SpreadBoard, TwoTierBoard, WordBoard,
 };
+use onesided::internals::claim::{Decision, Entry, Ledger, Muster, N_NUMBERS};
 use onesided::rma::{
     Bits, Comm, Counter, Dealt, Highest, Hints, Homes, Layout, OneHome, OrOperation, RUN_WORDS,
     Rank, Region, Result, RunBuffer, SharedWindow, Slot, Window,

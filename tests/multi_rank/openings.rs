@@ -8,9 +8,10 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
 use onesided::claim::{
-    BitBoard, Blackboard, Board, Claim, Ledger, Muster, Objective, Options, Schedule, SharedBoard,
-    SharedTickets, SlotBoard, SpreadBoard, Tickets, TwoTierBoard,
+    BitBoard, Blackboard, Board, Claim, Objective, Options, Schedule, SharedBoard, SharedTickets,
+    SlotBoard, SpreadBoard, Tickets, TwoTierBoard,
 };
+use onesided::internals::claim::{Ledger, Muster};
 use onesided::rma::{
     self, Allocation, Bits, Comm, Counter, Family, Hints, Layout, Means, OneHome, Progress,
     ProgressEngine, Rank, Result, SharedWindow, Slot, Window, assert_memory_at_hand,

@@ -8,7 +8,8 @@ use onesided::claim::{
     BitBoard, Board, Claim, Memory, Options, SharedBoard, SlotBoard, SpreadBoard, TwoTierBoard,
     WordBoard,
 };
-use onesided::rma::{Comm, Error, ErrorKind, Homes, Result, in_region};
+use onesided::internals::rma::in_region;
+use onesided::rma::{Comm, Error, ErrorKind, Homes, Result};
 
 use crate::harness::{Body, DEADLINE, launch_with, library_with_faults};
 

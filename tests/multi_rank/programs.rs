@@ -17,7 +17,7 @@ use mpi::environment::Universe;
 use mpi::ffi;
 use mpi::topology::{Communicator, SimpleCommunicator};
 use onesided::claim::{BitBoard, Board, Options, SlotBoard, TwoTierBoard};
-use onesided::rma::launcher::Launch;
+use onesided::internals::rma::launcher::Launch;
 use onesided::rma::{self, Comm, ErrorKind, Family, Mpi, Progress, ThreadLevel};
 
 use crate::harness::{Body, library_with_faults};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use onesided::claim::{BitBoard, Board, Options, SlotBoard};
-use onesided::rma::faults;
+use onesided::internals::rma::faults;
 use onesided::rma::{
     self, Comm, ErrorKind, Found, Means, OneHome, Progress, ProgressEngine, Rank, Result,
     ThreadLevel,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use onesided::rma::{Comm, Placement, processor_name};
+use onesided::internals::rma::processor_name;
+use onesided::rma::{Comm, Placement};
 use serde::{Deserialize, Serialize};
 
 use crate::games::{operations, play};

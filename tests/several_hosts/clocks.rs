@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onesided::trace::Trace;
+use onesided::internals::trace::Trace;
 
 use crate::Test;
 use crate::games::record;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use onesided::doctor::{Away, ClaimMethod, Document, Measured, Policy};
+use onesided::internals::doctor::{Away, ClaimMethod, Document, Measured, Policy};
 use onesided::rma;
 
 use crate::hosts::{Hosts, name};
@@ -54,7 +54,7 @@ fn finds_what_helps() {
         let hung = document
             .findings
             .iter()
-            .any(|finding| finding.severity == onesided::doctor::Severity::Hung);
+            .any(|finding| finding.severity == onesided::internals::doctor::Severity::Hung);
         assert!(!hung || may_hang_at_the_end(), "{document:#?}");
         let stalled = what_stalled(&document);
         let right = [

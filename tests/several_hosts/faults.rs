@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use mpi::ffi;
-use onesided::rma::{self, Comm, faults};
+use onesided::internals::rma::faults;
+use onesided::rma::{self, Comm};
 
 use crate::harness::{self, Body};
 use crate::hosts::Hosts;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use onesided::analysis::{Findings, SCHEMA, read_run};
+use onesided::internals::analysis::{Findings, SCHEMA, read_run};
 use serde_json::Value;
 
 use crate::hosts::{Hosts, name};

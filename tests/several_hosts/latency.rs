@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use onesided::internals::trace::{Kind, Trace};
 use onesided::rma::Comm;
-use onesided::trace::{Kind, Trace};
 
 use crate::games::{one_sided, record};
 use crate::harness::Body;

@@ -1,6 +1,7 @@
 //! What each launcher is told so that ranks come to lie on several hosts, and use TCP.
 
-use onesided::rma::{self, Family, Library, faults};
+use onesided::internals::rma::faults;
+use onesided::rma::{self, Family, Library};
 
 use crate::hosts::agent;
 

@@ -1,7 +1,7 @@
 //! Two tiers across hosts: every item once, and of each host one question an item, single or in numbers.
 
 use onesided::claim::{Board, Claim, TwoTierBoard};
-use onesided::game::{GuessBy, Guesser};
+use onesided::internals::game::{GuessBy, Guesser};
 use onesided::rma::{Comm, Placement};
 use serde::{Deserialize, Serialize};
 

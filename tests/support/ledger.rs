@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use onesided::checkpoint::Reader;
-use onesided::claim::Entry;
+use onesided::internals::claim::Entry;
 
 /// A checkpoint, as a test looks at it.
 pub struct Kept {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use onesided::trace::{Kind, Record, Trace};
+use onesided::internals::trace::{Kind, Record, Trace};
 
 /// The time of every game, summed, when each rank computes `scale` times as long as it did, and every allreduce
 /// keeps what it took each rank beyond the moment when the last one had entered it. In nanoseconds.
@@ -112,7 +112,10 @@ pub fn cures(useful_ns: &[u64]) -> Vec<f64> {
 
 /// Holds a run's findings against its replays: unchanged it takes the time that it took, give or take 1 %, and
 /// cured of any one rank it takes less by what that rank is said to save.
-pub fn assert_savings_are_those_of_a_replay(trace: &Trace, run: &onesided::analysis::Findings) {
+pub fn assert_savings_are_those_of_a_replay(
+    trace: &Trace,
+    run: &onesided::internals::analysis::Findings,
+) {
     let n = run.per_rank.len();
     let wall = run.wall_ns.expect("a whole run") as f64;
     let unchanged = wall_ns(trace, &vec![1.0; n]);

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use onesided::trace::{
+use onesided::internals::trace::{
     Clock, Clocks, Header, Kind, Offset, Outcome, ProgressInfo, RUN_FILE, RUN_FORMAT, Record,
     RunInfo, TracerCost, Version, file_name,
 };

@@ -18,7 +18,6 @@ pub(super) struct Heard {
     pub scores: BTreeSet<u64>,
     /// Points and guesses of the final line.
     pub end: Option<(u64, u64)>,
-    /// Whether it said something twice.
     pub said_twice: bool,
 }
 

@@ -102,7 +102,6 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// Whether the last word of a statement is in it.
     pub fn has_last_word(&self) -> bool {
         let has = |word: &&str| {
             self.text

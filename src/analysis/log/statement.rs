@@ -14,11 +14,18 @@ const SHAPES: [&str; 3] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
     /// The number of a guess, its digit, and the points before it.
-    Guess { guess: u64, digit: u64, points: u64 },
-    /// The guess with this number scored.
-    Score { guess: u64 },
-    /// The final line.
-    Final { points: u64, guesses: u64 },
+    Guess {
+        guess: u64,
+        digit: u64,
+        points: u64,
+    },
+    Score {
+        guess: u64,
+    },
+    Final {
+        points: u64,
+        guesses: u64,
+    },
 }
 
 impl Said {

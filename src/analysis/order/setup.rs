@@ -33,7 +33,6 @@ impl Method {
 /// What is known of a run before its claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimSetup {
-    /// How claims are made.
     pub method: Method,
     /// Digits are `1..=n_digits`.
     pub n_digits: u32,

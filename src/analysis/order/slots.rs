@@ -3,7 +3,6 @@
 use super::report::Report;
 use super::{Clocks, Witness};
 
-/// The slots of a game.
 #[derive(Debug)]
 pub(super) struct Slots {
     clocks: Clocks,

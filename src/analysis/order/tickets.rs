@@ -13,7 +13,6 @@ pub(super) struct Tickets {
     draws: Vec<Option<Witness>>,
     /// By digit its number; 0: none. Empty until the first draw.
     number_of: Vec<usize>,
-    /// The numbers that were drawn.
     drawn: Vec<usize>,
 }
 

@@ -7,11 +7,9 @@ use crate::trace::Moment;
 /// A claim, as far as its order matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Witness {
-    /// The rank that made it.
     pub rank: u32,
     /// Which of the rank's records it is, from 0.
     pub record: u64,
-    /// The digit.
     pub digit: u32,
     /// When it began, on the reference clock.
     pub begin_ns: u64,
@@ -21,14 +19,12 @@ pub struct Witness {
     pub error_ns: u64,
     /// What it saw.
     pub word: u64,
-    /// Whether it won.
     pub won: bool,
 }
 
 /// Claims that cannot all be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderViolation {
-    /// In which game.
     pub game: u32,
     /// What is impossible, in a sentence that names the claims.
     pub what: String,
@@ -40,11 +36,9 @@ pub struct OrderViolation {
 /// What came of the check.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Order {
-    /// How many claims were checked.
     pub n_claims: u64,
     /// How many games lack records, so that of them only that was checked which holds whatever is missing.
     pub n_partial_games: u64,
-    /// How many violations there are.
     pub n_violations: u64,
     /// The first of them.
     pub violations: Vec<OrderViolation>,

@@ -3,7 +3,6 @@
 use super::report::{Report, name_both};
 use super::{Clocks, Witness, place};
 
-/// The words of a game.
 #[derive(Debug)]
 pub(super) struct Words {
     clocks: Clocks,
@@ -19,7 +18,6 @@ struct Word {
     /// `[n]`: of those claims that reported no word and come after some claim that saw state n, the one
     /// that ended first. Empty where there are none.
     after: Vec<Option<Witness>>,
-    /// The digits that were won.
     won: u64,
     is_touched: bool,
 }

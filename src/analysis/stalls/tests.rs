@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::tests::{Script, analyse_records};
-use crate::analysis::{Findings, Stalls};
+use crate::analysis::Findings;
+use crate::analysis::findings::Stalls;
 use crate::trace::{Clock, Offset, Outcome, Record, RunInfo, Version, run_of_ranks};
 
 /// Rank 0, the target, thinks 100 and is in MPI for 4, again and again.

@@ -11,7 +11,6 @@ pub struct Adjusted {
     pub p: f64,
     /// The same where the others are taken into account: what is held against 5 %.
     pub p_adjusted: f64,
-    /// Whether the difference is significant.
     pub significant: bool,
     /// Whether any difference could have been: if not, there were too few runs to tell.
     pub testable: bool,

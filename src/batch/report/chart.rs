@@ -23,7 +23,6 @@ pub(super) struct Point {
     pub(super) interval: Option<(f64, f64)>,
 }
 
-/// A chart.
 pub(super) struct Chart {
     /// Its file's name, without the end.
     pub(super) name: String,

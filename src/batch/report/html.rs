@@ -28,7 +28,6 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// The whole report.
 pub fn html(results: &Results) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \

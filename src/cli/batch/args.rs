@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use onesided::batch::{Plan, Values};
 
 use super::super::{Failure, read_text};
+use crate::batch::{Plan, Values};
 
 /// Largest plan that is read.
 const MAX_PLAN_BYTES: u64 = 1 << 24;
@@ -150,7 +150,7 @@ impl PlanArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use onesided::batch::KEYS;
+    use crate::batch::KEYS;
 
     #[derive(Debug, clap::Parser)]
     struct Cli {
@@ -175,10 +175,8 @@ mod tests {
     #[cfg(feature = "mpi")]
     #[test]
     fn play_takes_what_a_plan_plays_and_refuses_what_it_refuses() {
+        use crate::batch::{ClaimWith, Guess, Home, Named, OneSided, Progress, Variant, Version};
         use clap::Parser;
-        use onesided::batch::{
-            ClaimWith, Guess, Home, Named, OneSided, Progress, Variant, Version,
-        };
 
         use crate::cli::play::Play;
 

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use onesided::batch::{self, Plan, Results, read_folder, write_results};
 
 use super::{Failure, Format, print, print_json};
+use crate::batch::{self, Plan, Results, read_folder, write_results};
 use args::PlanArgs;
 
 /// Arguments of `onesided batch`.

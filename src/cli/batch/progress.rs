@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use onesided::batch::{Entry, Status, about};
+
+use crate::batch::{Entry, Status, about};
 
 /// How often the bar is drawn while a run is under way.
 const REDRAW: Duration = Duration::from_millis(200);

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use onesided::batch::{Estimates, Folder, Jobs, Plan, Run, about, read_folder, run_folder};
-use onesided::interrupt::heeds_hangup;
-use onesided::launch::{Template, find_program};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 
 use super::super::launcher::default_launcher;
 use super::super::{Failure, Format, print};
 use super::progress::Progress;
 use super::tell;
+use crate::batch::{Estimates, Folder, Jobs, Plan, Run, about, read_folder, run_folder};
+use crate::interrupt::heeds_hangup;
+use crate::launch::{Template, find_program};
 
 /// What ends a batch, and lets it go on another time: people and terminals, and batch systems before they kill
 /// (LSF at the run limit and SGE with `-notify` by SIGUSR2; SIGXCPU comes at the limit of CPU time).
@@ -49,7 +49,7 @@ pub(super) fn launcher(plan: &Plan) -> Result<Template, Failure> {
     }
     #[cfg(feature = "mpi")]
     let of_library = || {
-        use onesided::rma;
+        use crate::rma;
         rma::library()
             .ok()
             .and_then(|library| rma::launcher::of(&library))
@@ -156,7 +156,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let folder = folder_of(plan)?;
     #[cfg(feature = "mpi")]
-    if let Some(launch) = onesided::rma::launcher::Launch::from_environment() {
+    if let Some(launch) = crate::rma::launcher::Launch::from_environment() {
         return Err(Failure::Usage(format!(
             "a batch starts its jobs itself: start it without {}",
             launch.launcher
@@ -183,8 +183,8 @@ pub(super) fn run(
     let interrupted = play_all(plan, &jobs, &mut folder, || signal.load(Ordering::Relaxed))?;
     if interrupted > 0 {
         // What there is can be looked at; that it is not all is said below.
-        let results = onesided::batch::Results::new(plan, folder.entries());
-        onesided::batch::write_results(folder.path(), &results).map_err(Failure::Run)?;
+        let results = crate::batch::Results::new(plan, folder.entries());
+        crate::batch::write_results(folder.path(), &results).map_err(Failure::Run)?;
         let name = SIGNALS
             .iter()
             .find(|(number, _)| number.unsigned_abs() as usize == interrupted);

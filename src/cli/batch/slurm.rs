@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use onesided::batch::{Estimates, JobScript, Plan};
-
 use super::super::{Failure, print};
 use super::args::PlanArgs;
+use crate::batch::{Estimates, JobScript, Plan};
 
 /// Prints the script that plays the plan with `program`.
 pub(super) fn print_script(args: &PlanArgs, plan: &Plan, program: &Path) -> Result<(), Failure> {
@@ -75,7 +74,7 @@ pub(super) fn print_script(args: &PlanArgs, plan: &Plan, program: &Path) -> Resu
 fn library() -> Option<(String, &'static str)> {
     #[cfg(feature = "mpi")]
     {
-        use onesided::{batch, rma};
+        use crate::{batch, rma};
         let library = rma::library().ok()?;
         let srun = batch::srun_of(library.family == rma::Family::OpenMpi);
         Some((library.to_string(), srun))

@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-use onesided::analysis::{Expression, Findings, METRICS, Name, Spread, metric};
-use onesided::trace::Version;
-
 use super::super::Failure;
+use crate::analysis::{Expression, Findings, METRICS, Name, Spread, metric};
+use crate::trace::Version;
 
 /// A condition, or the wish to know what conditions can be made of.
 #[derive(Debug, Clone)]

@@ -8,14 +8,14 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use condition::{Condition, fail_if, names_in_words};
-use onesided::analysis::{
-    Findings, Group, Row, Waterfall, circumstances, differences, group_rows, read_run,
-};
-use onesided::report;
 use pictures::{Gathered, Pictures};
 use serde::Serialize;
 
 use super::{Failure, print, print_data, print_json};
+use crate::analysis::{
+    Findings, Group, Row, Waterfall, circumstances, differences, group_rows, read_run,
+};
+use crate::report;
 
 /// Value of the field `format` of the JSON document.
 const COMPARE_FORMAT: &str = "onesided-compare/2";

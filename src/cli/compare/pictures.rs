@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use onesided::analysis::{Findings, Timeline, read_run, read_run_watched};
-use onesided::report::{self, Drawn, Ink, Lanes, Paper, svg};
 
 use super::super::Failure;
 use super::super::output::Output;
+use crate::analysis::{Findings, Timeline, read_run, read_run_watched};
+use crate::report::{self, Drawn, Ink, Lanes, Paper, svg};
 
 /// Characters in a line, where nobody says how many there are.
 const DEFAULT_WIDTH: usize = 80;

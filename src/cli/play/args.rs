@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use onesided::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
-use onesided::rma::Progress;
 
 use super::super::Format;
 use super::checkpoint::CheckpointArgs;
 use super::recording::TraceArgs;
 use super::watchdog::parse_timeout;
+use crate::game::{Straggler, ThinkBy, ThinkPlan, ThinkTime, parse_duration};
+use crate::rma::Progress;
 
 /// Arguments of `onesided play`.
 #[derive(Debug, Args)]

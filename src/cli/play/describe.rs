@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use onesided::analysis::{
-    CutShortSummary, RankSummary, ResumedSummary, RunSummary, SUMMARY_FORMAT,
-};
-use onesided::game::{CutShort, Results};
-use onesided::interrupt;
-use onesided::rma::{Found, Means};
-use onesided::trace::{
-    Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, ResumedGame, RunInfo, TracerCost, Version,
-};
-
 use super::args::{ClaimWith, GuessArg, HomeArg, PlayVersion, ProgressArg, name_of};
 use super::session::Session;
 use super::{HOME, checkpoint, recording};
+use crate::analysis::{CutShortSummary, RankSummary, ResumedSummary, RunSummary, SUMMARY_FORMAT};
+use crate::game::{CutShort, Results};
+use crate::interrupt;
+use crate::rma::{Found, Means};
+use crate::trace::{
+    Clocks, ProgressInfo, ProgressTrial, RUN_FORMAT, ResumedGame, RunInfo, TracerCost, Version,
+};
 
 /// What is done about progress, for those who read the result.
 pub(super) fn progress(

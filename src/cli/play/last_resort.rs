@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use onesided::interrupt;
-use onesided::rma::launcher::Launch;
-use onesided::rma::{self, Family, Library};
-use onesided::trace::RecordLayer;
 use signal_hook::consts::{SIGUSR2, SIGXCPU};
 
 use super::{checkpoint, sentinel};
+use crate::interrupt;
+use crate::rma::launcher::Launch;
+use crate::rma::{self, Family, Library};
+use crate::trace::RecordLayer;
 
 /// The exit code of a process that a signal ended.
 pub(super) fn exit_code(signal: i32) -> u8 {
@@ -91,7 +91,7 @@ pub(super) fn wait(library: &Library, layer: Option<RecordLayer>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use onesided::rma::launcher::HYDRA;
+    use crate::rma::launcher::HYDRA;
     use signal_hook::consts::SIGTERM;
 
     #[test]

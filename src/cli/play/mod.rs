@@ -14,13 +14,6 @@ mod watchdog;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use onesided::game::{self, GuessBy, Resumed, Series};
-use onesided::interrupt;
-use onesided::pulse::{self, Call};
-use onesided::rma::launcher::{self, Launch};
-use onesided::rma::{self, Comm, ErrorKind, Library, Mpi, Placement, ThreadLevel};
-use onesided::trace::RecordLayer;
-
 pub(super) use args::Play;
 use args::{GameArgs, GuessArg, PlayVersion, ProgressArg};
 use checkpoint::{CheckpointArgs, Restart};
@@ -30,6 +23,12 @@ pub(super) use start::{Ending, Settings};
 use watchdog::Watchdog;
 
 use super::{Failure, Format, keep_stdout_for_results};
+use crate::game::{self, GuessBy, Resumed, Series};
+use crate::interrupt;
+use crate::pulse::{self, Call};
+use crate::rma::launcher::{self, Launch};
+use crate::rma::{self, Comm, ErrorKind, Library, Mpi, Placement, ThreadLevel};
+use crate::trace::RecordLayer;
 
 /// The rank whose memory holds the claims, and which prints.
 const HOME: i32 = 0;

@@ -5,15 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use onesided::game::{self, Recording};
-use onesided::rma::{self, Comm};
-use onesided::trace::{
+use super::super::Failure;
+use super::HOME;
+use crate::game::{self, Recording};
+use crate::rma::{self, Comm};
+use crate::trace::{
     self, Clocks, Header, RUN_FILE, RecordLayer, Recorder, RunInfo, Synchroniser, TracerCost,
     WholeFile,
 };
-
-use super::super::Failure;
-use super::HOME;
 
 /// What `--trace` and its companions say.
 #[derive(Debug, clap::Args)]

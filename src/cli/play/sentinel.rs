@@ -24,11 +24,12 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use onesided::rma;
-use onesided::rma::launcher::{HYDRA, Launch};
-use onesided::trace::RUN_FILE;
 use rustix::event::epoll;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::rma;
+use crate::rma::launcher::{HYDRA, Launch};
+use crate::trace::RUN_FILE;
 
 /// What hydra calls its process on each node, as far as the kernel keeps names.
 const PROXY: &str = "hydra_pmi_proxy";

@@ -2,25 +2,24 @@
 
 use std::num::NonZeroUsize;
 
-use onesided::claim::{
-    BitBoard, Board, Ledger, Memory, Muster, Options, Schedule, SharedBoard, SharedTickets,
-    SlotBoard, SpreadBoard, Tickets, TwoTierBoard,
-};
-use onesided::game::{
-    self, Announcer, Checkpointed, Collective, OneSided, Referee, Results, Series, Snapshot,
-    Survivors, Ticketed,
-};
-use onesided::interrupt;
-use onesided::pulse::{self, Call, Means as ClaimMeans, Place};
-use onesided::report;
-use onesided::rma::{self, Comm, Hints, Library, Means, Placement, ProgressEngine};
-use onesided::trace::{ProgressInfo, RecordLayer, RunInfo};
-
 use super::super::{Failure, Format, print, print_json};
 use super::args::{ClaimWith, GameArgs, GuessArg, HomeArg, PlayVersion, ProgressArg};
 use super::checkpoint::{self, NotWritten, Restart, Target};
 use super::recording::{self, Tracing, Trouble};
 use super::{HOME, Play, all_end, describe, last_resort};
+use crate::claim::{
+    BitBoard, Board, Ledger, Memory, Muster, Options, Schedule, SharedBoard, SharedTickets,
+    SlotBoard, SpreadBoard, Tickets, TwoTierBoard,
+};
+use crate::game::{
+    self, Announcer, Checkpointed, Collective, OneSided, Referee, Results, Series, Snapshot,
+    Survivors, Ticketed,
+};
+use crate::interrupt;
+use crate::pulse::{self, Call, Means as ClaimMeans, Place};
+use crate::report;
+use crate::rma::{self, Comm, Hints, Library, Means, Placement, ProgressEngine};
+use crate::trace::{ProgressInfo, RecordLayer, RunInfo};
 
 /// What a run is played with. The same on all ranks, but for what only rank 0 has.
 pub(super) struct Session<'a, 'mpi> {

@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use onesided::game;
-use onesided::pulse::{self, Place};
-use onesided::rma::launcher::Launch;
-use onesided::rma::{self, Comm, Library, Mpi, ThreadLevel};
 use serde::{Deserialize, Serialize};
 
 use super::super::Failure;
 use super::{HOME, last_resort, sentinel};
+use crate::game;
+use crate::pulse::{self, Place};
+use crate::rma::launcher::Launch;
+use crate::rma::{self, Comm, Library, Mpi, ThreadLevel};
 
 /// For how long a rank that cannot play waits for the others: MPI takes less to start. Then it reports its
 /// failure by itself.

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use onesided::game::Parting;
-use onesided::interrupt;
-use onesided::pulse::{self, Call, Place};
-use onesided::rma;
-use onesided::trace::ProgressInfo;
-
 use super::super::Failure;
 use super::recording::{Tracing, Trouble};
 use super::session::Session;
 use super::{HOME, checkpoint, last_resort, sentinel};
+use crate::game::Parting;
+use crate::interrupt;
+use crate::pulse::{self, Call, Place};
+use crate::rma;
+use crate::trace::ProgressInfo;
 
 /// The least that `--timeout` is with `--survive`, unless it is given: a rank that dies within an operation may
 /// leave others waiting in theirs for ever.

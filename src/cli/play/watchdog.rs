@@ -1,6 +1,6 @@
 //! `--timeout TIME`: a thread on every rank that ends the job when this rank waits too long.
 //!
-//! It looks at the [pulse](onesided::pulse) and calls nothing of MPI, ever: where the rank's own thread
+//! It looks at the [pulse](crate::pulse) and calls nothing of MPI, ever: where the rank's own thread
 //! hangs in the library, another one would hang there too. So it ends this process alone, by `_exit`; what
 //! is left of the job is ended by its launcher, which every one does when a rank ends with a code.
 
@@ -10,14 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{park, sleep};
 use std::time::{Duration, Instant, SystemTime};
 
-use onesided::game::parse_duration;
-use onesided::pulse::{self, Call, Pulse};
-use onesided::rma;
-use onesided::rma::launcher::Launch;
-use onesided::trace::RecordLayer;
-
 use super::super::Failure;
 use super::sentinel;
+use crate::game::parse_duration;
+use crate::pulse::{self, Call, Pulse};
+use crate::rma;
+use crate::rma::launcher::Launch;
+use crate::trace::RecordLayer;
 
 /// The exit code of a rank that has waited too long, as `timeout(1)` has it.
 const EXIT_CODE: i32 = 124;

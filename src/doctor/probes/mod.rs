@@ -26,13 +26,10 @@ use crate::rma::{Comm, Library, Mpi, ThreadLevel, library, probe};
 
 /// What rank 0 does with what is found.
 pub(super) trait Reporter {
-    /// A probe begins.
     fn begin(&mut self, probe: Probe);
     /// It has come to this part.
     fn step(&mut self, what: &str);
-    /// It found something.
     fn found(&mut self, finding: Finding);
-    /// It ended.
     fn end(&mut self, probe: Probe);
 }
 
@@ -44,7 +41,6 @@ pub(super) struct Context<'a, 'mpi> {
     pub(super) library: &'a Library,
     /// How many ranks the launcher was told to start.
     pub(super) expected_ranks: u32,
-    /// What MPI was asked for.
     pub(super) asked: ThreadLevel,
     pub(super) reporter: &'a mut dyn Reporter,
 }

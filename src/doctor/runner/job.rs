@@ -37,9 +37,6 @@ enum Heard {
 
 /// Starts the job, and listens until all of `probes` have ended, or one of them has crashed or hung. It is
 /// over by `until`, and a little; `within` is what all jobs may take.
-///
-/// # Errors
-/// Why the launcher cannot be started.
 pub(super) fn run(
     mut command: Command,
     probes: &[Probe],

@@ -27,7 +27,6 @@ const LEAST: Duration = Duration::from_millis(1500);
 pub struct Runner {
     /// How ranks are started.
     pub launcher: Launcher,
-    /// How many.
     pub ranks: u32,
     /// This program, as the ranks' hosts know it.
     pub program: PathBuf,

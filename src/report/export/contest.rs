@@ -10,12 +10,10 @@ pub(super) struct Contest {
     n_digits: u32,
     /// By digit, as far as digits were won.
     digits: Vec<Digit>,
-    /// The game that is counted.
     game: Option<u32>,
     n_claimed: u32,
 }
 
-/// A digit.
 #[derive(Debug, Clone, Default)]
 struct Digit {
     /// The last game in which a claim that won it has begun.

@@ -13,7 +13,6 @@ type Turn = Reverse<(u64, u32)>;
 /// A record, where it is, and its times on the reference clock, since the run's first record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    /// The rank whose record it is.
     pub(super) rank: u32,
     /// Which of the rank's records, from 0.
     pub(super) seq: u64,

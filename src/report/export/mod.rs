@@ -26,7 +26,6 @@ use merge::Spans;
 
 pub use rows::COLUMNS;
 
-/// Bytes of one write.
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// Warnings that are kept with their ranks; the others are counted.
@@ -43,10 +42,8 @@ pub enum ExportFormat {
     Perfetto,
 }
 
-/// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// How many records.
     pub n_records: u64,
     /// How many ranks' records are incomplete.
     pub n_incomplete: u64,
@@ -57,9 +54,7 @@ pub struct Exported {
 /// A rank of which not everything is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {
-    /// The rank.
     pub rank: u32,
-    /// How many records there are.
     pub n_records: u64,
     /// Why there are no more.
     pub end: End,
@@ -141,7 +136,6 @@ pub(super) mod tests {
         }
     }
 
-    /// The spans of ranks on one clock.
     pub(super) fn spans(ranks: Vec<Vec<Record>>) -> Spans<std::vec::IntoIter<Record>> {
         let ranks = ranks.into_iter().map(Vec::into_iter);
         Spans::new(ranks.map(|records| (Reading::Same, records)))

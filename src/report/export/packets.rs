@@ -102,7 +102,6 @@ pub(super) fn counter_track() -> TracePacket {
     })
 }
 
-/// The track of a rank.
 pub(super) fn rank_track(rank: u32, host: &str) -> TracePacket {
     described(TrackDescriptor {
         uuid: Some(RANK_0_TRACK + u64::from(rank)),
@@ -132,7 +131,6 @@ pub(super) fn begin(span: &Span, flow: Option<u64>) -> TracePacket {
     )
 }
 
-/// A record ends.
 pub(super) fn end(span: &Span) -> TracePacket {
     event(
         span.end_ns,
@@ -144,7 +142,6 @@ pub(super) fn end(span: &Span) -> TracePacket {
     )
 }
 
-/// So many digits are claimed.
 pub(super) fn claimed(at_ns: u64, n_claimed: u32) -> TracePacket {
     event(
         at_ns,

@@ -60,7 +60,6 @@ impl What {
         (What::AllreduceWon as u8..=What::AllreduceAnnounced as u8).contains(&(self as u8))
     }
 
-    /// Whether a guess ends with it.
     pub(super) fn is_guess(self) -> bool {
         self.is_operation() && !matches!(self, What::AllreduceAnnounced | What::ClaimAnnounced)
     }
@@ -131,7 +130,6 @@ pub(super) struct Lane {
     round: (u32, u32),
 }
 
-/// A game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Game {
     pub(super) number: u32,
@@ -151,7 +149,7 @@ pub(super) struct Round {
     pub(super) n: u32,
 }
 
-/// The lanes of a run: a [`Watch`].
+/// The lanes of a run: a `Watch`.
 #[derive(Debug, Clone)]
 pub struct Lanes {
     pub(super) lanes: Vec<Lane>,

@@ -38,7 +38,7 @@ pub fn html(runs: &[Findings], lanes: Vec<Option<Lanes>>, out: impl Write) -> io
     html_within(MAX_BYTES, runs, lanes, out)
 }
 
-/// [`html`] within another number of bytes.
+/// `html` within another number of bytes.
 ///
 /// # Errors
 /// What writing to `out` gave.

@@ -76,7 +76,6 @@ pub(super) fn waterfall(runs: &[Findings]) -> Markup {
     table(&head, &rows)
 }
 
-/// What each rank did.
 pub(super) fn ranks(run: &Findings) -> Markup {
     let head = [
         "rank",

@@ -11,7 +11,6 @@ use super::{escaped, line, text};
 /// How values become places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Evenly.
     Linear,
     /// By their logarithm: values must be above 0.
     Log,
@@ -40,24 +39,17 @@ pub enum Emphasis {
 /// A line through points, in ascending order of x.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its name.
     pub name: String,
-    /// Its points.
     pub points: Vec<(f64, f64)>,
     /// What it stands out as.
     pub emphasis: Emphasis,
 }
 
-/// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// Its title.
     pub title: String,
-    /// The axis below.
     pub x: Axis,
-    /// The axis on the left.
     pub y: Axis,
-    /// Its lines.
     pub series: Vec<Series>,
     /// A horizontal line, and what it stands for.
     pub target: Option<(f64, String)>,
@@ -74,7 +66,6 @@ pub enum ChartError {
     NoPlace {
         /// The name of the line.
         series: String,
-        /// The value.
         value: f64,
     },
 }
@@ -364,7 +355,6 @@ mod tests {
         }
     }
 
-    /// All numbers of an attribute.
     fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
         let mark = format!(" {attribute}=\"");
         svg.split(&mark)

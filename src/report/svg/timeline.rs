@@ -111,7 +111,6 @@ fn place(part: f64) -> f64 {
     LEFT + part * (RIGHT - LEFT)
 }
 
-/// A picture in the making.
 struct Picture {
     columns: Columns,
     svg: String,

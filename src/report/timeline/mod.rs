@@ -18,12 +18,10 @@ pub fn timeline_of(run: &RunInfo) -> Timeline {
     Timeline::new(run, MAX_LANES, MAX_COLUMNS)
 }
 
-/// A run that is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Drawn<'a> {
     /// What it is called, and who played.
     pub run: &'a Findings,
-    /// Its timeline.
     pub timeline: &'a Timeline,
 }
 

@@ -20,7 +20,6 @@ const LAST: &str = "last";
 /// What is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
-    /// Characters of ASCII.
     Ascii,
     /// Block characters, no colours.
     Blocks,
@@ -33,7 +32,6 @@ pub enum Ink {
 pub struct Paper {
     /// Characters in a line.
     pub width: usize,
-    /// What is drawn with.
     pub ink: Ink,
 }
 
@@ -88,7 +86,6 @@ fn labels(lanes: &[Lane], with_signs: bool) -> Vec<String> {
     lanes.iter().zip(SIGNS).map(label).collect()
 }
 
-/// A picture in the making.
 struct Picture {
     ink: Ink,
     width: usize,

@@ -99,7 +99,7 @@ struct Landing {
 /// Memory that a window was created on.
 type Exposed = UnsafeCell<[u64; N_BYTES / 8]>;
 
-/// A window of [`N_WORDS`](ProbeWindow::N_WORDS) words on rank 0 of a communicator, all zero, within
+/// A window of [`N_WORDS`] words on rank 0 of a communicator, all zero, within
 /// one `MPI_Win_lock_all` epoch. Each word is for one kind of operation, which is for the caller to
 /// see to.
 #[must_use = "a window is closed with `close`, which is collective; dropping it leaks it"]
@@ -113,9 +113,6 @@ pub struct ProbeWindow<'mpi> {
 }
 
 impl<'mpi> ProbeWindow<'mpi> {
-    /// How many words there are.
-    pub const N_WORDS: usize = N_WORDS;
-
     /// A window of `MPI_Win_allocate`. Collective.
     ///
     /// # Errors

@@ -40,7 +40,6 @@ impl Random {
 }
 
 impl History {
-    /// What the check finds.
     pub(super) fn check(&self) -> super::Order {
         let mut check = OrderCheck::new(self.setup.clone());
         for rank in check.ranks() {

@@ -19,10 +19,8 @@ struct State {
     pending: BTreeSet<(u32, u32)>,
 }
 
-/// A step of an operation.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// The one of a claim that has one.
     Claim,
     /// T1, T2 and T3 of two tiers.
     AskNode,

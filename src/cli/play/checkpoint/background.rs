@@ -4,9 +4,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use onesided::game::Snapshot;
-
 use super::{NotWritten, Target};
+use crate::game::Snapshot;
 
 /// A thread that writes snapshots. Where one comes before the one before it was begun, that is left out.
 pub(super) struct Background {

@@ -5,10 +5,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use onesided::checkpoint::{Reader, Writer, previous_of};
-use onesided::claim::Entry;
-use onesided::game::{self, Resumed, Snapshot};
 use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{Reader, Writer, previous_of};
+use crate::claim::Entry;
+use crate::game::{self, Resumed, Snapshot};
 
 /// Value of the field `kind` of the document in a checkpoint of games.
 const KIND: &str = "game";

@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use onesided::game::{self, Saving, Series, parse_duration};
-use onesided::rma::Comm;
-
 use super::args::GameArgs;
 use super::{HOME, recording};
+use crate::game::{self, Saving, Series, parse_duration};
+use crate::rma::Comm;
 use background::Background;
 use file::read;
 pub(in crate::cli::play) use file::{NotWritten, Restart, Target};

@@ -7,7 +7,6 @@ use crate::trace::{Kind, Outcome, Record, Version, run_of_ranks};
 /// A record of a rank from and to so many microseconds, of which it waited so many.
 struct Step(u32, Kind, (u64, u64), u64);
 
-/// A run that is called by its version.
 fn run(version: Version, ranks: u32, steps: &[Step]) -> (Findings, Timeline) {
     let info = run_of_ranks(version, ranks);
     let findings = analyse(&info, |_| Vec::new().into_iter());
