@@ -11,6 +11,9 @@ mpi := env("ONESIDED_MPI_CHOICE", "auto")
 # Of cargo, for `just test`.
 options := ""
 
+# Test programs that start no MPI job.
+pure := "--lib --test batch --test benches --test compare --test export"
+
 # An assignment of its own, so that a failing set-up stops the recipe.
 environment := 'exports=$(.ci/mpi env ' + mpi + '); eval "$exports"'
 
@@ -53,7 +56,7 @@ test *ARGS:
         tests {{ ARGS }}
         exit
     fi
-    pure=(--lib --test batch --test benches --test compare --test export --test without_mpi)
+    pure=({{ pure }} --test without_mpi)
     tests --no-run "${pure[@]}" --test multi_rank --test end_to_end
     # Jobs mostly wait: there is time to compute beside them.
     log=$(mktemp) code=0
