@@ -1,26 +1,10 @@
 //! The guessing game, written once, with two referees.
 //!
-//! Every rank guesses digits, `0..=N`, until all of `1..=N` have been guessed by somebody; whoever
-//! guesses a digit first gets a point. What differs between the versions is the [`Referee`]:
-//! [`OneSided`] claims the digit on a board in the home rank's window, [`Collective`] keeps the
-//! original's allreduce on every guess, [`Ticketed`] deals out guesses of which none is lost. Loop, random streams and think times are shared, so the same
-//! seed makes every rank guess the same digits in the same order in both versions.
-//!
-//! ```no_run
-//! use onesided::claim::BitBoard;
-//! use onesided::game::{OneSided, Series};
-//! use onesided::rma::{Mpi, ThreadLevel};
-//!
-//! let mpi = Mpi::init(ThreadLevel::Funneled)?;
-//! let world = mpi.world()?;
-//! let series = Series { n_digits: 9, n_games: 100, seed: 1, ..Series::default() };
-//! let mut referee = OneSided::open(&world, 0, |comm| BitBoard::open(comm, 0, 9))?;
-//! if let Some(results) = series.play(&world, &mut referee, &mut ())? {
-//!     println!("rank 0 made {} guesses", results.per_rank[0].guesses);
-//! }
-//! referee.close()?;
-//! # Ok::<(), onesided::game::Error>(())
-//! ```
+//! Every rank guesses digits, `0..=N`, until all of `1..=N` have been guessed by somebody; whoever guesses a
+//! digit first gets a point. What differs between the versions is the [`Referee`]: [`OneSided`] claims the digit
+//! on a board in the home rank's window, [`Collective`] keeps the original's allreduce on every guess, [`Ticketed`]
+//! deals out guesses of which none is lost. Loop, random streams and think times are shared, so the same seed makes
+//! every rank guess the same digits in the same order in both versions.
 
 mod accounting;
 mod announce;
