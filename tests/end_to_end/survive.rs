@@ -74,14 +74,18 @@ fn assert_right(folder: &Folder, ended: &Ended, gone: &[u32], context: &str) {
         .stdout
         .find('{')
         .unwrap_or_else(|| panic!("no summary: {context}"));
-    let summary: Value = serde_json::from_str(&ended.stdout[at..]).expect("a summary");
+    // Hydra may print there after it that a rank was killed.
+    let mut documents = serde_json::Deserializer::from_str(&ended.stdout[at..]).into_iter();
+    let summary: Value = documents.next().expect("a document").expect("a summary");
     let numbers = |of: &Value| -> BTreeSet<u32> {
         let list = of.as_array().into_iter().flatten();
         list.map(|number| number.as_u64().expect("a number") as u32)
             .collect()
     };
     let dead = numbers(&summary["dead_ranks"]);
-    let away = ended.stderr.matches("was away for so long").count();
+    // A rank may also be held for ever by what the dead have left undone in the library.
+    let count = |words| ended.stderr.matches(words).count();
+    let away = count("was away for so long") + count("has waited in");
     assert!(
         gone.iter().all(|rank| dead.contains(rank)),
         "{dead:?}, {context}"
@@ -235,7 +239,13 @@ fn home_rank_dies(lets_live: &[&str]) -> Result<(), String> {
     folder.goes_on(2, "--guess unclaimed");
     match said {
         1 => Ok(()),
-        0 if is_explained(&ended) => Err(context),
+        0 if is_explained(&ended) => {
+            let file = folder.checkpoint();
+            let resume = format!("; --resume {} goes on\n", file.display());
+            assert!(ended.stderr.contains(&resume), "{context}");
+            // There all wait in operations on its memory, which need the process.
+            if is_mpich_4_0() { Ok(()) } else { Err(context) }
+        }
         _ => panic!("{context}"),
     }
 }

@@ -106,6 +106,14 @@ fn with_faults(
             Duration::from_secs(60),
             &[&preload, faults].concat(),
         );
+        // Over UCX 1.13, MPICH 4.0.2 aborts in MPI_Finalize where a window was not freed, as after an error of
+        // MPI's none is.
+        let library = rma::library().expect("the library names itself");
+        let is_mpich_4_0 = library.family == Family::Mpich && library.version[..2] == [4, 0];
+        if is_mpich_4_0 && job.ended.stderr.contains("of ucp_rcache") && job.finished_by_all(body) {
+            println!("aborted in MPI_Finalize");
+            return Ok(());
+        }
         job.verdict().map_err(Failed::from)
     })
 }

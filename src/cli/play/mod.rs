@@ -104,7 +104,10 @@ impl Play {
         let timeout = self.game().timeout;
         let watchdog = timeout
             .or_else(|| self.survive().map(survive::default_timeout))
-            .map(|timeout| Watchdog::start(timeout, layer.cloned()))
+            .map(|timeout| {
+                let checkpoint = self.checkpoint_file().map(Into::into);
+                Watchdog::start(timeout, layer.cloned(), checkpoint)
+            })
             .transpose()?;
         last_resort::wait(&library, layer.cloned());
         let trace = self.game().recording.trace.as_deref();

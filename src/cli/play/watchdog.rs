@@ -5,12 +5,14 @@
 //! is left of the job is ended by its launcher, which every one does when a rank ends with a code.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{park, sleep};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::Failure;
+use super::checkpoint::was_taken;
 use super::sentinel;
 use crate::game::parse_duration;
 use crate::pulse::{self, Call, Pulse};
@@ -53,14 +55,20 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
 }
 
 impl Watchdog {
-    /// Watches this process from now on. The records that `layer` has taken are made whole before the end.
-    pub(super) fn start(timeout: Duration, layer: Option<RecordLayer>) -> Result<Self, Failure> {
+    /// Watches this process from now on. The records that `layer` has taken are made whole before the end, and
+    /// it is said that `checkpoint` goes on, where there is one.
+    pub(super) fn start(
+        timeout: Duration,
+        layer: Option<RecordLayer>,
+        checkpoint: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let has_spoken = Arc::new(AtomicBool::new(false));
         let of_thread = Arc::clone(&has_spoken);
         let watch = move || {
             let stay = wait_for_a_long_stay(timeout);
             of_thread.store(true, Ordering::SeqCst);
-            say(&message(&stay, timeout));
+            let checkpoint = checkpoint.filter(|file| file.exists() && !was_taken());
+            say(&message(&stay, timeout, checkpoint.as_deref()));
             sentinel::goodbye(false);
             if let Some(recorder) = layer.as_ref().and_then(RecordLayer::recorder) {
                 if let Err(error) = recorder.close() {
@@ -157,7 +165,7 @@ fn wait_for_a_long_stay(timeout: Duration) -> Stay {
 }
 
 /// One line: who waits where, since when, and what to do.
-fn message(stay: &Stay, timeout: Duration) -> String {
+fn message(stay: &Stay, timeout: Duration, checkpoint: Option<&Path>) -> String {
     let (rank, n_ranks) = Launch::from_environment().map_or((0, 1), |l| (l.rank, l.size));
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
@@ -169,9 +177,12 @@ fn message(stay: &Stay, timeout: Duration) -> String {
     let since = since.get(11..19).unwrap_or(&since); // of 2026-01-31T12:03:05Z
     let what = stay.what.in_words();
     let next = next(stay.what, timeout);
+    let resume = checkpoint.map_or(String::new(), |file| {
+        format!("; --resume {} goes on", file.display())
+    });
     format!(
         "onesided: rank {rank} of {n_ranks} (host {host}) has waited in {what} for {lasted}, since {since} \
-         UTC: {next}\n"
+         UTC: {next}{resume}\n"
     )
 }
 
@@ -188,11 +199,11 @@ fn next(what: Pulse, timeout: Duration) -> String {
                 .into()
         }
         (Call::Claim | Call::Board | Call::Trial, Some(target)) => format!(
-            "rank {target} is stopped or outside MPI (--progress), or the library has lost the operation, as \
-             some do (`onesided doctor` tries it)"
+            "rank {target} is dead, stopped or outside MPI (--progress), or the library has lost the operation, \
+             as some do (`onesided doctor` tries it)"
         ),
-        (_, Some(target)) => format!("rank {target} is stopped, or hangs itself"),
-        _ => "another rank is stopped, or hangs itself".into(),
+        (_, Some(target)) => format!("rank {target} is dead or stopped, or hangs itself"),
+        _ => "another rank is dead or stopped, or hangs itself".into(),
     };
     format!("{looked_for}. The job ends, as --timeout {timeout} says; a longer one waits longer")
 }
@@ -275,9 +286,13 @@ mod tests {
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(12 * 3600 + 185),
             lasted: Duration::from_millis(30_250),
         };
-        let line = message(&stay, 30 * SECOND);
+        let line = message(&stay, 30 * SECOND, Some(Path::new("a/file")));
         assert!(
             line.contains(" has waited in MPI_Finalize for 30 s, since 12:03:05 UTC: "),
+            "{line}"
+        );
+        assert!(
+            line.ends_with("; a longer one waits longer; --resume a/file goes on\n"),
             "{line}"
         );
         assert_eq!(line.matches('\n').count(), 1);
