@@ -17,7 +17,11 @@ fn skip(what: &str) {
 
 fn may(words: &[&str]) -> bool {
     let mut command = Command::new(words[0]);
-    let status = command.args(&words[1..]).stderr(Stdio::null()).status();
+    let status = command
+        .args(&words[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     status.is_ok_and(|status| status.success())
 }
 
@@ -95,8 +99,9 @@ fn a_folder_of_somebody_else_s_is_said() {
     let program = place.path().join("onesided");
     fs::copy(ONESIDED, &program).expect("there is room");
     let program = program.to_str().expect("a plain name");
-    let reads = [&as_nobody[..], &["test", "-x", program]].concat();
-    if !may(&reads) {
+    // A library of MPI may lie where they may not enter.
+    let starts = [&as_nobody[..], &[program, "--version"]].concat();
+    if !may(&starts) {
         return skip("nobody else can be had here who may start this program");
     }
     for path in [

