@@ -65,12 +65,7 @@ pub mod rma {
     pub use crate::rma::profile::in_region;
 
     pub mod faults {
-        pub use crate::rma::faults::{
-            ALL, Fault, INTEL_ABI_ERROR_HANDLERS, MPICH_4_0_FINALIZE_OVER_TCP,
-            MPICH_4_0_MAX_IS_SIGNED, MPICH_4_0_NO_PROGRESS, MPICH_4_0_ODD_SIZES,
-            MPICH_5_0_ANY_SOURCE, OPEN_MPI_5_FETCH_AND_OP_OVER_TCP, OPEN_MPI_CAS_64,
-            OPEN_MPI_NO_WINDOWS_OVER_TCP,
-        };
+        pub use crate::rma::faults::*;
     }
 
     pub mod launcher {

@@ -198,6 +198,20 @@ pub const MPICH_4_0_FINALIZE_OVER_TCP: Fault = Fault {
     sign: Sign::Hang,
 };
 
+/// MPICH 4.0 over UCX: a window that was not freed.
+pub const MPICH_4_0_WINDOW_LEFT: Fault = Fault {
+    name: "mpich-4.0-window-left",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "with UCX MPI_Finalize aborts where a window was not freed (rcache.c: Assertion refcount == 0)",
+    workaround: "windows are freed, but for those of which a call has failed: what it says comes before that",
+    remedy: "",
+    where_it_shows: Where::OneHost,
+    probe: None,
+    sign: Sign::Crash,
+};
+
 /// MPICH 5.0 with UCX: what is there already is not received from any source.
 pub const MPICH_5_0_ANY_SOURCE: Fault = Fault {
     name: "mpich-5.0-any-source",
@@ -223,6 +237,7 @@ pub const ALL: &[Fault] = &[
     MPICH_4_0_FINALIZE_OVER_TCP,
     MPICH_4_0_MAX_IS_SIGNED,
     MPICH_4_0_ODD_SIZES,
+    MPICH_4_0_WINDOW_LEFT,
     MPICH_5_0_ANY_SOURCE,
     INTEL_ABI_ERROR_HANDLERS,
 ];

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use onesided::internals::analysis::Findings;
+use onesided::internals::rma::faults;
 use onesided::internals::trace::{Kind, Trace};
-use onesided::rma::Family;
 
 use crate::ONESIDED;
 use crate::started_wrongly::skip;
@@ -117,7 +117,7 @@ fn one_sided_guess_counts_are_in_the_ratio_of_think_times() {
 #[test]
 fn claims_that_wait_for_the_home_rank_are_told_from_those_that_do_not() {
     let library = onesided::rma::library().unwrap();
-    let stands_still = library.family == Family::Mpich && library.version[..2] == [4, 0];
+    let stands_still = faults::MPICH_4_0_NO_PROGRESS.is_in(&library);
     // Some may stall anywhere: a rank that has lost its core for a while looks the same.
     let most = if is_campaign() { 0.2 } else { 0.5 };
     best_of_three(|| {

@@ -15,7 +15,7 @@ use crate::interrupted::{DIGITS, Folder, wins};
 use crate::onesided;
 use crate::processes::{kill, processes_of};
 use crate::started_wrongly::skip;
-use crate::support::{Ended, Job, again, best_of_three, signal, until};
+use crate::support::{Ended, Job, again, best_of_three, is_mpich_4_0, signal, until};
 use crate::trace::findings;
 
 /// Every way to claim that can survive, each with as much to do as takes some seconds.
@@ -46,11 +46,6 @@ fn lets_live() -> Option<&'static [&'static str]> {
         (Family::Mpich, _) => Some(&["-disable-auto-cleanup", "sh", "-c", SHIELD, "sh"]),
         _ => None,
     }
-}
-
-fn is_mpich_4_0() -> bool {
-    let library = rma::library().expect("the library names itself");
-    (library.family, &library.version[..2]) == (Family::Mpich, &[4, 0])
 }
 
 /// A job in which a rank that gives no sign of life for the time `after` is taken for dead.
@@ -226,7 +221,8 @@ fn home_rank_dies(lets_live: &[&str]) -> Result<(), String> {
         |processes| kill(process_of(0, processes)),
     );
     let context = format!("{ended:#?}");
-    assert!(!ended.timed_out && ended.stdout.is_empty(), "{context}");
+    // Hydra may print there that a rank was killed.
+    assert!(!ended.timed_out && !ended.stdout.contains('{'), "{context}");
     // Open MPI 4 with --enable-recovery ends with 0 whatever happens, MPI_Abort included.
     let library = rma::library().expect("a library");
     let tells = (library.family, library.version[0]) != (Family::OpenMpi, 4);

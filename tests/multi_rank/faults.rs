@@ -26,6 +26,10 @@ pub const BODIES: &[Body] = &[
         run: max_is_unsigned,
     },
     Body {
+        name: "faults::a_window_is_left",
+        run: a_window_is_left,
+    },
+    Body {
         name: "faults::errors_return",
         run: errors_return,
     },
@@ -46,6 +50,10 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("faults::mpich_odd_sizes_are_where_the_table_says", || {
             let fault = faults::MPICH_4_0_ODD_SIZES;
             is_where_the_table_says(fault, true, "faults::odd_sizes", &[])
+        }),
+        Trial::test("faults::mpich_window_left_is_where_the_table_says", || {
+            let fault = faults::MPICH_4_0_WINDOW_LEFT;
+            is_where_the_table_says(fault, true, "faults::a_window_is_left", &[])
         }),
         Trial::test(
             "faults::intel_abi_error_handlers_are_where_the_table_says",
@@ -182,6 +190,17 @@ fn max_is_unsigned(comm: &Comm<'_>) {
         ffi::MPI_Win_free(&mut window);
     }
     assert_eq!(found, [0, HIGH], "0 at first, then what was offered");
+}
+
+/// A window that is there when MPI ends.
+fn a_window_is_left(comm: &Comm<'_>) {
+    // SAFETY: plain MPI on MPI_COMM_WORLD, as in C; nobody operates on the window.
+    let code = unsafe {
+        let (mut base, mut window) = (std::ptr::null_mut::<u64>(), ffi::RSMPI_WIN_NULL);
+        let (info, world) = (ffi::RSMPI_INFO_NULL, ffi::RSMPI_COMM_WORLD);
+        ffi::MPI_Win_allocate(4096, 8, info, world, (&raw mut base).cast(), &mut window)
+    };
+    assert_eq!(code, ffi::MPI_SUCCESS as i32, "rank {}", comm.rank());
 }
 
 /// A call that fails returns a code, as a plain C program asks for it.

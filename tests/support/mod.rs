@@ -139,6 +139,12 @@ pub fn launcher() -> PathBuf {
     launcher.into()
 }
 
+/// Whether this was built against MPICH 4.0, which some tests expect less of.
+pub fn is_mpich_4_0() -> bool {
+    let library = onesided::rma::library().expect("the library names itself");
+    library.family == onesided::rma::Family::Mpich && library.version[..2] == [4, 0]
+}
+
 /// What ranks are to run under, such as valgrind: words as in a shell.
 fn ranks_under() -> Vec<String> {
     let words = std::env::var("ONESIDED_RANKS_UNDER").unwrap_or_default();

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::checkpoint;
 use crate::rma;
 use crate::rma::launcher::{HYDRA, Launch};
 use crate::trace::RUN_FILE;
@@ -242,10 +243,7 @@ impl Sentinel {
         if let Some(folder) = self.trace.as_ref().filter(is_there) {
             left += &format!("; what was recorded is in {}", folder.display());
         }
-        if let Some(file) = self.checkpoint.as_ref().filter(|file| file.exists()) {
-            left += &format!("; --resume {} goes on", file.display());
-        }
-        left
+        left + &checkpoint::offered(self.checkpoint.as_deref())
     }
 
     /// Whether ranks of this node are still there when hydra would have killed them.

@@ -5,14 +5,14 @@
 //! is left of the job is ended by its launcher, which every one does when a rank ends with a code.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{park, sleep};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::Failure;
-use super::checkpoint::was_taken;
+use super::checkpoint;
 use super::sentinel;
 use crate::game::parse_duration;
 use crate::pulse::{self, Call, Pulse};
@@ -67,8 +67,8 @@ impl Watchdog {
         let watch = move || {
             let stay = wait_for_a_long_stay(timeout);
             of_thread.store(true, Ordering::SeqCst);
-            let checkpoint = checkpoint.filter(|file| file.exists() && !was_taken());
-            say(&message(&stay, timeout, checkpoint.as_deref()));
+            let resume = checkpoint::offered(checkpoint.as_deref());
+            say(&message(&stay, timeout, &resume));
             sentinel::goodbye(false);
             if let Some(recorder) = layer.as_ref().and_then(RecordLayer::recorder) {
                 if let Err(error) = recorder.close() {
@@ -165,7 +165,7 @@ fn wait_for_a_long_stay(timeout: Duration) -> Stay {
 }
 
 /// One line: who waits where, since when, and what to do.
-fn message(stay: &Stay, timeout: Duration, checkpoint: Option<&Path>) -> String {
+fn message(stay: &Stay, timeout: Duration, resume: &str) -> String {
     let (rank, n_ranks) = Launch::from_environment().map_or((0, 1), |l| (l.rank, l.size));
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
@@ -177,9 +177,6 @@ fn message(stay: &Stay, timeout: Duration, checkpoint: Option<&Path>) -> String 
     let since = since.get(11..19).unwrap_or(&since); // of 2026-01-31T12:03:05Z
     let what = stay.what.in_words();
     let next = next(stay.what, timeout);
-    let resume = checkpoint.map_or(String::new(), |file| {
-        format!("; --resume {} goes on", file.display())
-    });
     format!(
         "onesided: rank {rank} of {n_ranks} (host {host}) has waited in {what} for {lasted}, since {since} \
          UTC: {next}{resume}\n"
@@ -286,7 +283,7 @@ mod tests {
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(12 * 3600 + 185),
             lasted: Duration::from_millis(30_250),
         };
-        let line = message(&stay, 30 * SECOND, Some(Path::new("a/file")));
+        let line = message(&stay, 30 * SECOND, "; --resume a/file goes on");
         assert!(
             line.contains(" has waited in MPI_Finalize for 30 s, since 12:03:05 UTC: "),
             "{line}"

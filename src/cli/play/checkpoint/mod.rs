@@ -45,6 +45,15 @@ pub(super) fn was_taken() -> bool {
     IS_TAKEN.load(Ordering::Relaxed)
 }
 
+/// That `--resume` goes on with a file, as the end of a sentence; empty where there is none, or it has become
+/// another job's.
+pub(super) fn offered(file: Option<&Path>) -> String {
+    match file.filter(|file| file.exists() && !was_taken()) {
+        Some(file) => format!("; --resume {} goes on", file.display()),
+        None => String::new(),
+    }
+}
+
 /// The exit code of a process that has played well: 1 where its checkpoints [were taken](was_taken).
 pub(super) fn exit_code() -> u8 {
     was_taken().into()
