@@ -5,12 +5,15 @@
     reason = "the fault is in a call that the crate does not make"
 )]
 
+use std::path::Path;
+
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
 use onesided::internals::rma::faults::{self, Fault};
-use onesided::rma::{self, Comm};
+use onesided::rma::{self, Comm, Family};
 
 use crate::harness::{Body, launch_with};
+use crate::support::{library_to_preload, mpicc};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -54,6 +57,9 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("faults::mpich_window_left_is_where_the_table_says", || {
             let fault = faults::MPICH_4_0_WINDOW_LEFT;
             is_where_the_table_says(fault, true, "faults::a_window_is_left", &[])
+        }),
+        Trial::test("faults::open_mpi_5_sleeps_as_it_starts", || {
+            open_mpi_5_sleeps_as_it_starts()
         }),
         Trial::test(
             "faults::intel_abi_error_handlers_are_where_the_table_says",
@@ -214,6 +220,30 @@ fn errors_return(comm: &Comm<'_>) {
         ffi::MPI_Send(buffer, 1, byte, nobody, 0, world)
     };
     assert_ne!(code, ffi::MPI_SUCCESS as i32, "there is no such rank");
+}
+
+/// `.ci/mpi` leaves that component out. Nothing is wrong, only late, so the table has it not.
+fn open_mpi_5_sleeps_as_it_starts() -> Result<(), Failed> {
+    let library = rma::library().map_err(|error| error.to_string())?;
+    let preload = library_to_preload(&mpicc(), "multi_rank/say_sleep.c");
+    let variables = [
+        ("LD_PRELOAD", preload.to_str().expect("a plain name")),
+        ("OMPI_MCA_btl", "self,sm,tcp,ofi"),
+    ];
+    let is_wanted = ["infiniband", "cxi"].map(|class| Path::new("/sys/class").join(class).exists());
+    if (library.family, library.version[0]) != (Family::OpenMpi, 5) || is_wanted.contains(&true) {
+        return Ok(());
+    }
+    let job = launch_with(
+        2,
+        "faults::compare_and_swap_64",
+        crate::harness::DEADLINE,
+        &variables,
+    );
+    match job.ended.stderr.contains("slept for 1 s") {
+        true => job.verdict().map_err(Failed::from),
+        false => Err(format!("{library} no longer sleeps: mend .ci/mpi, {:#?}", job.ended).into()),
+    }
 }
 
 /// A body that shows the fault fails where the table says that the library has it, and nowhere else.
