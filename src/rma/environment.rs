@@ -159,7 +159,7 @@ impl Mpi {
 }
 
 /// Makes calls that have no communicator return their errors: these are raised on `MPI_COMM_SELF` since MPI-4.0
-/// (MPI-4.1 §9.3), on `MPI_COMM_WORLD` before, and by MPICH 4.0.2 still.
+/// (MPI-4.1 §9.3), on `MPI_COMM_WORLD` before, and by MPICH 4.0 still (`faults.rs`).
 pub(super) fn return_errors_without_communicator() -> Result<()> {
     // SAFETY: MPI is initialised (caller); both handles are predefined.
     let code = unsafe { ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_SELF, errors_return()) };

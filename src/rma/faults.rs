@@ -212,6 +212,22 @@ pub const MPICH_4_0_WINDOW_LEFT: Fault = Fault {
     sign: Sign::Crash,
 };
 
+/// MPICH 4.0: whose error handler a call without a communicator heeds.
+pub const MPICH_4_0_CALLS_WITHOUT_COMMUNICATOR: Fault = Fault {
+    name: "mpich-4.0-calls-without-communicator",
+    family: Family::Mpich,
+    since: [4, 0, 0],
+    until: [4, 1, 0],
+    symptom: "the error of a call without a communicator goes to the handler of MPI_COMM_WORLD, where MPI-4.0 has \
+              that of MPI_COMM_SELF (§9.3): it ends the job of a program that left the former as it was",
+    workaround: "where this crate starts MPI both return errors; a program that starts it otherwise keeps its own \
+                 handler of MPI_COMM_WORLD",
+    remedy: "",
+    where_it_shows: Where::OneHost,
+    probe: None,
+    sign: Sign::Crash,
+};
+
 /// MPICH 5.0 with UCX: what is there already is not received from any source.
 pub const MPICH_5_0_ANY_SOURCE: Fault = Fault {
     name: "mpich-5.0-any-source",
@@ -238,6 +254,7 @@ pub const ALL: &[Fault] = &[
     MPICH_4_0_MAX_IS_SIGNED,
     MPICH_4_0_ODD_SIZES,
     MPICH_4_0_WINDOW_LEFT,
+    MPICH_4_0_CALLS_WITHOUT_COMMUNICATOR,
     MPICH_5_0_ANY_SOURCE,
     INTEL_ABI_ERROR_HANDLERS,
 ];

@@ -28,10 +28,10 @@ fn alone_it_plays_as_one_rank_and_says_how_to_start_more() {
         .args(["play", "rma", "--quiet"])
         .output()
         .unwrap();
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{output:?}"
-    );
+    // The library may have something to say, such as where it finds no /sys.
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let is_quiet = !stderr.contains("onesided");
+    assert!(output.status.success() && is_quiet, "{output:?}");
 }
 
 /// The Debian MPI of the other family, where it is installed, by the name that `.ci/mpi` knows.
@@ -151,11 +151,13 @@ fn the_library_that_was_built_against_is_found_without_help() {
 #[cfg(not(mpi_standard_abi))]
 fn library_of_wheel(beginning: &str) -> Option<PathBuf> {
     let wheels = std::env::var_os("ONESIDED_MPI_WHEELS")?;
+    // Of several versions, and what an interrupted install left, any that is whole.
     std::fs::read_dir(wheels)
         .ok()?
         .flatten()
-        .find(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
         .map(|entry| entry.path().join("lib"))
+        .find(|folder| folder.join("libmpi.so.40").exists())
 }
 
 /// Another library of the same file name, put in the way on purpose, is not loaded silently. Open MPI 4

@@ -13,6 +13,7 @@ use onesided::internals::rma::faults::{self, Fault};
 use onesided::rma::{self, Comm, Family};
 
 use crate::harness::{Body, launch_with};
+use crate::programs::{a_call_without_communicator_returns_its_error, version_of_the_standard};
 use crate::support::{library_to_preload, mpicc};
 
 pub const BODIES: &[Body] = &[
@@ -31,6 +32,10 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "faults::a_window_is_left",
         run: a_window_is_left,
+    },
+    Body {
+        name: "faults::world_aborts_and_self_returns",
+        run: world_aborts_and_self_returns,
     },
     Body {
         name: "faults::errors_return",
@@ -58,9 +63,18 @@ pub fn trials() -> Vec<Trial> {
             let fault = faults::MPICH_4_0_WINDOW_LEFT;
             is_where_the_table_says(fault, true, "faults::a_window_is_left", &[])
         }),
-        Trial::test("faults::open_mpi_5_sleeps_as_it_starts", || {
-            open_mpi_5_sleeps_as_it_starts()
-        }),
+        Trial::test(
+            "faults::mpich_calls_without_communicator_are_where_the_table_says",
+            || {
+                let fault = faults::MPICH_4_0_CALLS_WITHOUT_COMMUNICATOR;
+                let body = "faults::world_aborts_and_self_returns";
+                is_where_the_table_says(fault, true, body, &[])
+            },
+        ),
+        Trial::test(
+            "faults::open_mpi_5_sleeps_as_it_starts",
+            open_mpi_5_sleeps_as_it_starts,
+        ),
         Trial::test(
             "faults::intel_abi_error_handlers_are_where_the_table_says",
             || {
@@ -209,6 +223,21 @@ fn a_window_is_left(comm: &Comm<'_>) {
     assert_eq!(code, ffi::MPI_SUCCESS as i32, "rank {}", comm.rank());
 }
 
+/// The error of a call without a communicator is one of MPI_COMM_SELF, which returns errors, as [`Mpi`] has set it.
+///
+/// [`Mpi`]: rma::Mpi
+fn world_aborts_and_self_returns(_: &Comm<'_>) {
+    if version_of_the_standard() < 4 {
+        return; // there it is one of MPI_COMM_WORLD, and meant to be
+    }
+    // SAFETY: plain MPI, as in C: both handles are predefined.
+    let code = unsafe {
+        ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_ARE_FATAL)
+    };
+    assert_eq!(code, ffi::MPI_SUCCESS as i32);
+    a_call_without_communicator_returns_its_error();
+}
+
 /// A call that fails returns a code, as a plain C program asks for it.
 fn errors_return(comm: &Comm<'_>) {
     let nothing = 0u8;
@@ -225,15 +254,15 @@ fn errors_return(comm: &Comm<'_>) {
 /// `.ci/mpi` leaves that component out. Nothing is wrong, only late, so the table has it not.
 fn open_mpi_5_sleeps_as_it_starts() -> Result<(), Failed> {
     let library = rma::library().map_err(|error| error.to_string())?;
+    let is_wanted = ["infiniband", "cxi"].map(|class| Path::new("/sys/class").join(class).exists());
+    if (library.family, library.version[0]) != (Family::OpenMpi, 5) || is_wanted.contains(&true) {
+        return Ok(());
+    }
     let preload = library_to_preload(&mpicc(), "multi_rank/say_sleep.c");
     let variables = [
         ("LD_PRELOAD", preload.to_str().expect("a plain name")),
         ("OMPI_MCA_btl", "self,sm,tcp,ofi"),
     ];
-    let is_wanted = ["infiniband", "cxi"].map(|class| Path::new("/sys/class").join(class).exists());
-    if (library.family, library.version[0]) != (Family::OpenMpi, 5) || is_wanted.contains(&true) {
-        return Ok(());
-    }
     let job = launch_with(
         2,
         "faults::compare_and_swap_64",

@@ -17,11 +17,12 @@ use mpi::environment::Universe;
 use mpi::ffi;
 use mpi::topology::{Communicator, SimpleCommunicator};
 use onesided::claim::{BitBoard, Board, Options, SlotBoard, TwoTierBoard};
+use onesided::internals::rma::faults::MPICH_4_0_CALLS_WITHOUT_COMMUNICATOR;
 use onesided::internals::rma::launcher::Launch;
 use onesided::rma::{self, Comm, ErrorKind, Family, Mpi, Progress, ThreadLevel};
 
 use crate::harness::{Body, library_with_faults};
-use crate::support::{Death, Ended, Job, Turn, all_at_once, is_campaign, is_mpich_4_0};
+use crate::support::{Death, Ended, Job, Turn, all_at_once, is_campaign};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -133,9 +134,9 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("calls_without_a_communicator_after_rsmpi", || {
         let universe = mpi::initialize().expect("MPI starts once");
         let comm = Comm::duplicate(&universe, &universe.world())?;
-        // Before MPI-4.0 the error is one of MPI_COMM_WORLD, which is the program's own; and with MPICH 4.0.2, which
-        // has MPI-4.0 otherwise.
-        if version_of_the_standard() >= 4 && !is_mpich_4_0() {
+        // Before MPI-4.0 the error is one of MPI_COMM_WORLD, which is the program's own.
+        let fault = MPICH_4_0_CALLS_WITHOUT_COMMUNICATOR;
+        if version_of_the_standard() >= 4 && !fault.is_in(&rma::library()?) {
             a_call_without_communicator_returns_its_error();
         }
         comm.free()?;
@@ -396,7 +397,7 @@ fn thread_levels_that_differ() -> Result<()> {
     Ok(mpi.finalize()?)
 }
 
-fn version_of_the_standard() -> i32 {
+pub fn version_of_the_standard() -> i32 {
     let (mut version, mut subversion) = (0, 0);
     // SAFETY: live ints.
     unsafe { ffi::MPI_Get_version(&mut version, &mut subversion) };
@@ -404,7 +405,7 @@ fn version_of_the_standard() -> i32 {
 }
 
 /// A call without a communicator, window or file that has to fail.
-fn a_call_without_communicator_returns_its_error() {
+pub fn a_call_without_communicator_returns_its_error() {
     // SAFETY: plain MPI, as in C: the info is made and freed here, and the key has its NUL.
     let code = unsafe {
         let mut info = ffi::RSMPI_INFO_NULL;

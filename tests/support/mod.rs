@@ -139,7 +139,7 @@ pub fn launcher() -> PathBuf {
     launcher.into()
 }
 
-/// Whether this was built against MPICH 4.0, which some tests expect less of.
+/// Whether MPICH 4.0 is loaded, which some tests expect less of.
 pub fn is_mpich_4_0() -> bool {
     let library = onesided::rma::library().expect("the library names itself");
     library.family == onesided::rma::Family::Mpich && library.version[..2] == [4, 0]
