@@ -7,7 +7,7 @@ use onesided::claim::{
 };
 use onesided::rma::Comm;
 
-use crate::harness::{Body, crawls, gather_numbers};
+use crate::harness::{Body, gather_numbers};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -26,7 +26,7 @@ pub const BODIES: &[Body] = &[
 
 fn best(comm: &Comm<'_>) {
     let (rank, n_ranks) = (i64::from(comm.rank()), i64::from(comm.size()));
-    let n_offers = if crawls(comm) { 20 } else { 300 };
+    let n_offers = 300;
     for objective in [Objective::Minimum, Objective::Maximum] {
         for home in [0, comm.size() - 1] {
             let mut blackboard = Blackboard::open(comm, home, objective).unwrap();

@@ -7,7 +7,7 @@ use onesided::claim::{
 };
 use onesided::rma::{Comm, Dealt, Rank, Result};
 
-use crate::harness::{Body, crawls, gather_numbers};
+use crate::harness::{Body, gather_numbers};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -193,10 +193,7 @@ fn claim_all<B: Board>(comm: &Comm<'_>, board: &mut B) -> Vec<u64> {
 }
 
 fn won_once<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
-    for n_items in SIZES
-        .into_iter()
-        .filter(|&n_items| n_items <= 128 || !crawls(comm))
-    {
+    for n_items in SIZES {
         let mut board = open(comm, comm.size() - 1, n_items).unwrap();
         assert!(!board.all_known_claimed());
         comm.barrier().unwrap(); // what one rank learns, others may know at once
@@ -284,7 +281,7 @@ fn knowledge<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>, lost: Lost)
 
 fn cleared<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     let mut board = open(comm, 0, 70).unwrap();
-    for _ in 0..if crawls(comm) { 3 } else { 20 } {
+    for _ in 0..20 {
         let won = claim_all(comm, &mut board);
         assert_each_won_once(comm, &board, &won);
         comm.barrier().unwrap(); // at rest: all have read their account

@@ -17,7 +17,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::{Body, crawls, gather_numbers};
+use crate::harness::{Body, gather_numbers};
 use crate::support::scratch;
 
 pub const BODIES: &[Body] = &[
@@ -240,9 +240,8 @@ fn resumed<'mpi, A: Completing, B: Completing>(
 ) {
     let (own, folder) = folder(comm);
     let path = folder.join("board");
-    let largest = if crawls(comm) { 130 } else { usize::MAX };
     let mut seed = 0;
-    for &n_items in sizes.iter().filter(|&&n_items| n_items <= largest) {
+    for &n_items in sizes {
         for home_works in [false, true] {
             seed += 1;
             let done = work_and_save(comm, open, n_items, home_works, &path, seed);
@@ -415,7 +414,7 @@ fn finish<B: Completing>(comm: &Comm<'_>, board: &mut B, seed: u64) -> Vec<usize
 fn chunks<'mpi>(comm: &Comm<'mpi>) {
     let (own, folder) = folder(comm);
     let path = folder.join("board");
-    let n_items = if crawls(comm) { 5000 } else { 300_000 };
+    let n_items = 300_000;
     type Opening<'mpi> = Open<'mpi, BitBoard<'mpi>>;
     let openings: [Opening<'mpi>; 3] = [
         bits as Opening<'mpi>,
@@ -493,9 +492,6 @@ fn ends<'mpi, B: Completing>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     let (own, folder) = folder(comm);
     let path = folder.join("board");
     for (n_items, n_completed) in [(300, 200), (300, 256), (128, 128), (64, 64), (5000, 4999)] {
-        if n_items > 300 && crawls(comm) {
-            continue;
-        }
         let mut board = bits(comm, n_items).unwrap();
         if comm.rank() == 0 {
             let items: Vec<usize> = (0..n_completed).collect();
@@ -632,7 +628,7 @@ fn hold<H: onesided::rma::Homes>(
 fn not_saved<'mpi, B: Completing>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
     let (own, folder) = folder(comm);
     let n_items = 100_000;
-    let mut board = open(comm, if crawls(comm) { 100 } else { n_items }).unwrap();
+    let mut board = open(comm, n_items).unwrap();
     if comm.rank() == 0 {
         let path = folder.join("board");
         assert!(board.claim(5).unwrap().is_won());
@@ -845,9 +841,8 @@ fn there_or_not(comm: &Comm<'_>) {
         saved.close().unwrap();
         drop(own);
     }
-    let n_rounds = if crawls(comm) { 4 } else { 20 };
-    rounds(comm, bits, n_rounds);
-    rounds(comm, slots, n_rounds);
+    rounds(comm, bits, 20);
+    rounds(comm, slots, 20);
 }
 
 /// None of them fails, and what is there in the end is whole, and somebody's.
@@ -856,7 +851,7 @@ fn saved_by_all(comm: &Comm<'_>) {
     let path = folder.join("board");
     let mut board = bits(comm, 100 * comm.size() as usize).unwrap();
     let rank = comm.rank() as usize;
-    for n in 0..if crawls(comm) { 10 } else { 60 } {
+    for n in 0..60 {
         let item = 100 * rank + n;
         assert!(board.claim(item).unwrap().is_won());
         board.complete(item).unwrap();

@@ -6,6 +6,7 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use mpi::ffi;
@@ -14,7 +15,7 @@ use onesided::rma::{self, Comm, Family};
 
 use crate::harness::{Body, launch_with};
 use crate::programs::{a_call_without_communicator_returns_its_error, version_of_the_standard};
-use crate::support::{library_to_preload, mpicc};
+use crate::support::{library_to_preload, mpicc, that_yields};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -36,6 +37,10 @@ pub const BODIES: &[Body] = &[
     Body {
         name: "faults::world_aborts_and_self_returns",
         run: world_aborts_and_self_returns,
+    },
+    Body {
+        name: "faults::one_waits_for_the_other",
+        run: one_waits_for_the_other,
     },
     Body {
         name: "faults::errors_return",
@@ -75,6 +80,9 @@ pub fn trials() -> Vec<Trial> {
             "faults::open_mpi_5_sleeps_as_it_starts",
             open_mpi_5_sleeps_as_it_starts,
         ),
+        Trial::test("faults::mpich_4_polls_without_yielding", || {
+            mpich_4_polls_without_yielding()
+        }),
         Trial::test(
             "faults::intel_abi_error_handlers_are_where_the_table_says",
             || {
@@ -231,9 +239,8 @@ fn world_aborts_and_self_returns(_: &Comm<'_>) {
         return; // there it is one of MPI_COMM_WORLD, and meant to be
     }
     // SAFETY: plain MPI, as in C: both handles are predefined.
-    let code = unsafe {
-        ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_ARE_FATAL)
-    };
+    let code =
+        unsafe { ffi::MPI_Comm_set_errhandler(ffi::RSMPI_COMM_WORLD, ffi::RSMPI_ERRORS_ARE_FATAL) };
     assert_eq!(code, ffi::MPI_SUCCESS as i32);
     a_call_without_communicator_returns_its_error();
 }
@@ -272,6 +279,33 @@ fn open_mpi_5_sleeps_as_it_starts() -> Result<(), Failed> {
     match job.ended.stderr.contains("slept for 1 s") {
         true => job.verdict().map_err(Failed::from),
         false => Err(format!("{library} no longer sleeps: mend .ci/mpi, {:#?}", job.ended).into()),
+    }
+}
+
+fn one_waits_for_the_other(comm: &Comm<'_>) {
+    if comm.rank() == 0 {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    comm.barrier().expect("a barrier");
+}
+
+/// Tests have its ranks preload what yields ([`that_yields`]). Nothing is wrong here either, only slow.
+fn mpich_4_polls_without_yielding() -> Result<(), Failed> {
+    let library = rma::library().map_err(|error| error.to_string())?;
+    if library.family != Family::Mpich {
+        return Ok(());
+    }
+    let preload = library_to_preload("cc", "support/yield.c");
+    let variables = [
+        ("LD_PRELOAD", preload.to_str().expect("a plain name")),
+        ("ONESIDED_TEST_SAY_YIELDS", "1"),
+    ];
+    let body = "faults::one_waits_for_the_other";
+    let job = launch_with(2, body, crate::harness::DEADLINE, &variables);
+    let yields = job.ended.stderr.contains("libmpi yields");
+    match yields == that_yields().is_none() {
+        true => job.verdict().map_err(Failed::from),
+        false => Err(format!("{library} yields: {yields}, {:#?}", job.ended).into()),
     }
 }
 

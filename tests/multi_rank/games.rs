@@ -13,7 +13,7 @@ use onesided::internals::game::{
 };
 use onesided::rma::{Comm, Rank, Result};
 
-use crate::harness::{Body, crawls};
+use crate::harness::Body;
 use crate::support::is_campaign;
 
 pub const BODIES: &[Body] = &[
@@ -107,13 +107,12 @@ enum Known {
 }
 
 /// Games of each number of digits in a campaign: with five rank counts, five methods and two homes some 10,000
-/// one-sided games on each library that does not crawl.
+/// one-sided games on each library.
 const GAMES: [(u32, u64); 3] = [(9, 200), (64, 12), (150, 8)];
 
 /// How many of them are played: half in the gate, and few where nobody contends.
 fn some_of(comm: &Comm<'_>, n_games: u64) -> u64 {
     match comm.size() {
-        _ if crawls(comm) => n_games / 8,
         1 => n_games.div_ceil(10),
         _ if is_campaign() => n_games,
         _ => n_games.div_ceil(2),
@@ -199,7 +198,7 @@ fn thrifty<'mpi, B: Board>(comm: &Comm<'mpi>, open: Open<'mpi, B>) {
         (GuessBy::Unclaimed, true),
     ] {
         for (n_digits, n_games) in GAMES {
-            let n_games = if crawls(comm) { 1 } else { n_games / 4 };
+            let n_games = n_games / 4;
             let mut referee =
                 OneSided::open(comm, 0, |comm| open(comm, 0, n_digits as usize)).unwrap();
             referee.skip_known(skip_known);
@@ -241,7 +240,6 @@ fn ticketed<'mpi, M: Memory>(
 ) {
     let n_ranks = u64::from(comm.size().unsigned_abs());
     for (n_digits, n_games) in GAMES {
-        let n_games = if crawls(comm) { n_games / 8 } else { n_games };
         let options = Options {
             schedule: Schedule::Fixed {
                 items: NonZeroUsize::MIN,

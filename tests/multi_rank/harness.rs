@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use onesided::rma::{Comm, Family, Library, Mpi, ThreadLevel};
+use onesided::rma::{Comm, Mpi, ThreadLevel};
 
 use crate::support::{Ended, Job, library_to_preload, mpicc, scratch};
 
@@ -151,19 +151,6 @@ impl BodyJob {
 /// Whether an operation of some ranks takes a round trip over a network. Collective.
 pub fn is_apart(comm: &Comm<'_>) -> bool {
     onesided::rma::Placement::of(comm).expect("nodes").n_nodes() > 1
-}
-
-/// Whether operations crawl: MPICH 4.0.2 and 4.3.2 poll without ever yielding, so that with more ranks
-/// than cores an operation of one rank waits for a time slice of another, milliseconds each. Bodies do
-/// less then.
-pub fn crawls(comm: &Comm<'_>) -> bool {
-    let library = onesided::rma::library().expect("the library names itself");
-    crawls_with(&library, comm.size().unsigned_abs())
-}
-
-/// [`crawls`] with this library, in jobs of so many ranks.
-pub fn crawls_with(library: &Library, n_ranks: u32) -> bool {
-    library.family == Family::Mpich && library.version[0] < 5 && n_ranks > 2
 }
 
 /// Every rank's numbers, on all ranks the same assertion: `None` elsewhere than on rank 0.

@@ -17,7 +17,7 @@ use onesided::rma::{
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use crate::harness::{Body, crawls, gather_numbers, is_apart};
+use crate::harness::{Body, gather_numbers, is_apart};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -204,11 +204,7 @@ impl Player {
 }
 
 fn n_calls(comm: &Comm<'_>) -> usize {
-    if crawls(comm) || is_apart(comm) {
-        20
-    } else {
-        120
-    }
+    if is_apart(comm) { 20 } else { 120 }
 }
 
 fn words<'mpi, M: Memory>(

@@ -7,9 +7,9 @@ use onesided::claim::{
     BitBoard, Board, Claim, Memory, Options, Remember, Schedule, SharedBoard, SlotBoard,
     SpreadBoard, TwoTierBoard, WordBoard,
 };
-use onesided::rma::{Comm, Placement, Result};
+use onesided::rma::{Comm, Placement, RUN_WORDS, Result};
 
-use crate::harness::{Body, crawls, gather_numbers, is_apart};
+use crate::harness::{Body, gather_numbers, is_apart};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -169,13 +169,20 @@ fn assert_all_won_once(comm: &Comm<'_>, board: &mut impl Board, won: &[u64]) {
     }
 }
 
+/// Items that one run of words does not hold, nor one word of marks of blocks; and of one rank, which draws half of
+/// them at once, two runs.
+fn large(comm: &Comm<'_>) -> usize {
+    match comm.size() {
+        1 => 600_001,
+        _ => 64 * RUN_WORDS + 1,
+    }
+}
+
 fn chunks<'mpi, M: Memory>(
     comm: &Comm<'mpi>,
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
-    // Larger than what one run of words holds.
-    let large = if crawls(comm) { 5000 } else { 600_001 };
-    all_in_chunks(comm, false, [0, 1, 64, 1000, large], open);
+    all_in_chunks(comm, false, [0, 1, 64, 1000, large(comm)], open);
 }
 
 fn chunks_of_blocks<'mpi, M: Memory>(
@@ -183,12 +190,7 @@ fn chunks_of_blocks<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     // Less than a block, one, some and a part, more than share a word of marks.
-    let large = match (crawls(comm), is_apart(comm)) {
-        (true, _) => 20_000,
-        (_, true) => 64 * 4096 + 1,
-        _ => 600_001,
-    };
-    all_in_chunks(comm, true, [0, 4095, 4096, 10_000, large], &open);
+    all_in_chunks(comm, true, [0, 4095, 4096, 10_000, large(comm)], &open);
 
     let n_items = 1_000_000;
     let options = Options {
@@ -267,16 +269,10 @@ fn leaves<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     let is_apart = is_apart(comm);
-    let one_by_one = if crawls(comm) || is_apart {
-        4096 + 500 // a block, and some of another
-    } else {
-        40_000
-    };
     // By words where a chunk takes several calls: some are left in the middle of one.
-    let by_words = match (crawls(comm), is_apart) {
-        (_, true) => 700,
-        (true, _) => one_by_one,
-        _ => 2_000_000,
+    let (one_by_one, by_words) = match is_apart {
+        true => (4096 + 500, 700), // a block, and some of another
+        false => (40_000, 2_000_000),
     };
     let fixed = |items| Schedule::Fixed {
         items: NonZeroUsize::new(items).unwrap(),
@@ -385,11 +381,7 @@ fn mixed<'mpi, M: Memory>(
     comm: &Comm<'mpi>,
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
-    let n_items = if crawls(comm) || is_apart(comm) {
-        700
-    } else {
-        20_000
-    };
+    let n_items = if is_apart(comm) { 700 } else { 20_000 };
     all_ways(comm, false, n_items, schedules(), open);
 }
 
@@ -399,10 +391,9 @@ fn mixed_in_blocks<'mpi, M: Memory>(
     open: impl Fn(usize, &Options) -> Result<WordBoard<'mpi, M>>,
 ) {
     let items = |n| NonZeroUsize::new(n).unwrap();
-    let n_items = match (crawls(comm), is_apart(comm)) {
-        (false, false) => 200_000,
-        (true, false) => 5 * 4096,
-        (_, true) => 4096 + 500, // 0.1 to 10 ms an item
+    let n_items = match is_apart(comm) {
+        true => 4096 + 500, // 0.1 to 10 ms an item
+        false => 20 * 4096,
     };
     let schedules = [
         Schedule::Fixed { items: items(4096) },

@@ -4,7 +4,7 @@ use onesided::rma::{
     self, Bits, Comm, Counter, ErrorKind, Highest, Hints, Layout, Rank, SharedWindow, Slot, Window,
 };
 
-use crate::harness::{Body, crawls, gather_numbers};
+use crate::harness::{Body, gather_numbers};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -82,7 +82,7 @@ fn zero_at_first(comm: &Comm<'_>) {
 }
 
 fn adds(comm: &Comm<'_>) {
-    let per_rank: u64 = if crawls(comm) { 60 } else { 500 };
+    let per_rank = 500;
     for (home, hints) in homes(comm).zip([Hints::None, Hints::Whitelisted]) {
         let mut layout = Layout::new();
         let counter = layout.region::<Counter>(1);

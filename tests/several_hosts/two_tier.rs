@@ -5,7 +5,7 @@ use onesided::internals::game::{GuessBy, Guesser};
 use onesided::rma::{Comm, Placement};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{Body, crawls};
+use crate::harness::Body;
 use crate::hosts::Hosts;
 use crate::launchers::Within;
 use crate::{Test, print_all, result_on};
@@ -46,9 +46,6 @@ fn claims(comm: &Comm<'_>) {
     let last_of_all = comm.rank() + 1 == comm.size();
     let mut all_done = Vec::new();
     for (round, n_items) in (0u32..).zip([1, 9, 64, 65, 1000]) {
-        if crawls(comm) && n_items > 65 {
-            continue;
-        }
         let mut board = TwoTierBoard::open(comm, 0, n_items).expect("a board");
         let mut guesser = Guesser::new(
             7,
