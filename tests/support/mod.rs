@@ -31,8 +31,6 @@ pub use turn::{Turn, all_at_once};
 #[allow(unused_imports, reason = "each test program uses its own part")]
 pub use words::{quoted, words};
 
-const PRELOAD: &str = "LD_PRELOAD";
-
 /// A job of a launcher.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -319,6 +317,7 @@ impl Job {
 
     /// The variables of ranks, as words for `env`.
     fn variables(&self) -> Vec<String> {
+        const PRELOAD: &str = "LD_PRELOAD";
         let mut envs = self.envs.clone();
         if let Some(library) = that_yields().filter(|_| !self.is_drill) {
             let library = library.to_str().expect("a plain name");
