@@ -66,6 +66,7 @@ fn search(world: &Comm<'_>, n: usize, path: &Path) -> Result<u64> {
                 } // else its number came too late for it to be completed, and comes again
             }
         }
+        world.barrier()?; // nobody completes others before that, or they would have both numbers
     }
 
     let mut saved = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use onesided::checkpoint::Reader;
+use onesided::checkpoint::{Reader, Writer};
 
 #[path = "support/mod.rs"]
 mod support;
@@ -182,6 +182,30 @@ fn langford_goes_on_after_it_was_killed_with_any_number_of_ranks() {
             assert_eq!(third.stdout.matches(text).count(), 1, "{text}: {third:#?}");
         }
     });
+}
+
+/// A number that came too late for its beginning to be completed is passed over, and comes again: however soon another
+/// rank has completed that beginning.
+#[test]
+fn langford_counts_nothing_twice_of_what_was_not_completed() {
+    let folder = scratch();
+    let path = folder.path().join("langford.checkpoint");
+    let command = format!("langford {} 8", quoted(&path));
+    example(2, &command).run().expect_success();
+    let reader = Reader::open(&path).expect("a checkpoint");
+    let document: serde_json::Value = reader.meta().expect("a board's");
+    let n_items = document["n_items"].as_u64().expect("a number");
+    for _ in 0..5 {
+        let n_words = n_items.div_ceil(64);
+        let mut writer = Writer::create(&path, &document, n_words).expect("a checkpoint");
+        writer.words(&vec![0; n_words as usize]).expect("words");
+        writer.commit().expect("a checkpoint");
+        let ended = example(3, &command).run().expect_success();
+        let none = format!("0 of {n_items} beginnings");
+        for text in [&*none, "8: 150 pairings"] {
+            assert_eq!(ended.stdout.matches(text).count(), 1, "{text}: {ended:#?}");
+        }
+    }
 }
 
 #[test]

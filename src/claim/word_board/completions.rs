@@ -278,7 +278,8 @@ impl<M: Memory> WordBoard<'_, M> {
 
     /// Takes over what is completed in the file at `path`, which a board of as many items
     /// [saved](Self::save), of any kind and in a job of any number of ranks: those items are claimed and completed, all
-    /// others free. Collective, and before the first claim; the rank that holds word 0 reads the file.
+    /// others free. Collective, and before the first claim; the rank that holds word 0 reads the file. Who asks
+    /// the board which items the file had as completed does so before any rank completes others, so a barrier follows.
     ///
     /// # Errors
     /// [`ErrorKind::CheckpointRefused`], on all ranks in the same words, or what MPI returns. Where nothing of the file
