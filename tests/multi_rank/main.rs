@@ -67,12 +67,12 @@ fn main() {
     ]
     .concat();
     let mut arguments = Arguments::from_args();
-    let mut trials = match arguments.filter {
+    let (mut trials, of_common_jobs) = match arguments.filter {
         // Of a few each runs in a job of its own: what it prints is its own.
-        Some(_) => on_all_counts
-            .into_iter()
-            .flat_map(|body| harness::on_ranks(support::rank_counts(), body))
-            .collect(),
+        Some(_) => {
+            let alone = |body| harness::on_ranks(support::rank_counts(), body);
+            (on_all_counts.into_iter().flat_map(alone).collect(), vec![])
+        }
         None => together::trials(on_all_counts),
     };
     trials.extend(progress::trials());
@@ -83,6 +83,7 @@ fn main() {
     trials.extend(failures::trials());
     trials.extend(faults::trials());
     trials.extend(poisoned::trials());
+    trials.extend(of_common_jobs);
     if !arguments.list {
         let library = onesided::rma::library().expect("the library names itself");
         println!(
@@ -90,7 +91,8 @@ fn main() {
             support::launcher().display()
         );
     }
-    // Jobs have more ranks than this machine has cores: two at once would only slow each other down.
-    arguments.test_threads = Some(1);
+    // Some jobs wait more than they compute, a launcher that hangs or ranks of which one sleeps: a second one
+    // has its turn beside them. Of a third, ranks that poll would take the cores.
+    arguments.test_threads = Some(2);
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -44,10 +44,11 @@ impl Together {
     }
 }
 
-/// One case a body and rank count, and one a rank count for their common job.
-pub fn trials(bodies: Vec<Body>) -> Vec<Trial> {
+/// Cases that run the common jobs, one a rank count; and one a body and rank count, for when these are over:
+/// one that comes before waits for its job.
+pub fn trials(bodies: Vec<Body>) -> (Vec<Trial>, Vec<Trial>) {
     let bodies: Arc<[Body]> = bodies.into();
-    let mut trials = Vec::new();
+    let (mut jobs, mut cases) = (Vec::new(), Vec::new());
     for &n_ranks in rank_counts() {
         let together = Arc::new(Together {
             n_ranks,
@@ -57,10 +58,10 @@ pub fn trials(bodies: Vec<Body>) -> Vec<Trial> {
         for &body in bodies.iter() {
             let together = Arc::clone(&together);
             let name = format!("{}/ranks_{n_ranks}", body.name);
-            trials.push(Trial::test(name, move || together.passes(body)));
+            cases.push(Trial::test(name, move || together.passes(body)));
         }
         let name = format!("all_in_one_job/ranks_{n_ranks}");
-        trials.push(Trial::test(name, move || together.went_well()));
+        jobs.push(Trial::test(name, move || together.went_well()));
     }
-    trials
+    (jobs, cases)
 }

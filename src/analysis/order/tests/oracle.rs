@@ -1,6 +1,8 @@
 //! The oracle: tries all orders of the atomic steps of a small history.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashSet;
 
 use super::{ClaimSetup, History, Method, Op};
 
@@ -62,7 +64,7 @@ pub(super) fn is_linearizable(history: &History) -> bool {
             .collect(),
         pending: BTreeSet::new(),
     };
-    let mut seen = HashSet::from([initial.clone()]);
+    let mut seen = FxHashSet::from_iter([initial.clone()]);
     let mut left = vec![initial];
     while let Some(state) = left.pop() {
         let is_done =

@@ -9,11 +9,11 @@ mod faults;
 mod invariants;
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::convert::Infallible;
 
 use super::protocol::{Attempt, End, HomeMemory, Next, NodeMemory, Shape};
 use faults::Fault;
+use rustc_hash::FxHashMap;
 
 const N_NODES: usize = 2;
 const RANKS_PER_NODE: usize = 2;
@@ -163,7 +163,7 @@ impl<const PER_WORD: usize> Search<PER_WORD> {
             nodes: [none.clone(), none],
             won: [0; MAX_ITEMS],
         };
-        let mut numbers = HashMap::from([(first.clone(), 0u32)]);
+        let mut numbers = FxHashMap::from_iter([(first.clone(), 0u32)]);
         let mut states = vec![first];
         let mut steps: Vec<(u32, u32)> = Vec::new();
         let mut wrong = None;
