@@ -17,7 +17,7 @@ unsigned ucp_worker_progress(void *worker) {
     unsigned n_moved = next(worker);
     in_vain = n_moved ? 0 : in_vain + 1;
     if (in_vain % 16 == 15) {
-        if (in_vain < 4096) syscall(SYS_sched_yield);
+        if (in_vain < 512) syscall(SYS_sched_yield);
         else nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
     }
     return n_moved;
