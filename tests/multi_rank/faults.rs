@@ -15,7 +15,7 @@ use onesided::rma::{self, Comm, Family};
 
 use crate::harness::{Body, launch_with};
 use crate::programs::{a_call_without_communicator_returns_its_error, version_of_the_standard};
-use crate::support::{library_to_preload, mpicc, that_yields};
+use crate::support::{library_that_yields, library_to_preload, mpicc, that_yields};
 
 pub const BODIES: &[Body] = &[
     Body {
@@ -296,9 +296,8 @@ fn mpich_4_polls_without_yielding() -> Result<(), Failed> {
     if library.family != Family::Mpich {
         return Ok(());
     }
-    let preload = library_to_preload("cc", "support/yield.c");
     let variables = [
-        ("LD_PRELOAD", preload.to_str().expect("a plain name")),
+        ("LD_PRELOAD", library_that_yields()),
         ("ONESIDED_TEST_SAY_YIELDS", "1"),
         // What has 5.0 yield, as `.ci/mpi` sets it.
         ("MPIR_CVAR_CH4_PROGRESS_THROTTLE", "1"),

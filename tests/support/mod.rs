@@ -149,12 +149,17 @@ pub fn is_mpich_4_0() -> bool {
 /// yielding, and with more ranks than cores each operation waits for time slices of others: a barrier of 4 ranks on
 /// 2 cores takes 8.4 ms, and 0.018 ms so; of 8 ranks 35 ms, and 0.042 ms (4.0.2). 5.0 has variables for it, which
 /// `.ci/mpi` sets. It reaches builds with UCX, as Debian's and the wheel 4.3.2 are.
-pub fn that_yields() -> Option<&'static Path> {
-    static LIBRARY: LazyLock<PathBuf> =
-        LazyLock::new(|| library_to_preload("cc", "support/yield.c"));
+pub fn that_yields() -> Option<&'static str> {
     let library = onesided::rma::library().expect("the library names itself");
     let polls = library.family == onesided::rma::Family::Mpich && library.version[0] < 5;
-    polls.then(|| LIBRARY.as_path())
+    polls.then(library_that_yields)
+}
+
+/// The library of [`that_yields`], whatever is loaded.
+pub fn library_that_yields() -> &'static str {
+    static LIBRARY: LazyLock<PathBuf> =
+        LazyLock::new(|| library_to_preload("cc", "support/yield.c"));
+    LIBRARY.to_str().expect("a plain name")
 }
 
 /// What ranks are to run under, such as valgrind: words as in a shell.
@@ -320,8 +325,8 @@ impl Job {
         const PRELOAD: &str = "LD_PRELOAD";
         let mut envs = self.envs.clone();
         if let Some(library) = that_yields().filter(|_| !self.is_drill) {
-            let library = library.to_str().expect("a plain name");
             match envs.iter_mut().find(|(name, _)| name == PRELOAD) {
+                Some((_, others)) if others.split(':').any(|other| other == library) => {}
                 Some((_, others)) => others.extend([":", library]),
                 None => envs.push((PRELOAD.into(), library.into())),
             }
