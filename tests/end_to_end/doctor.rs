@@ -103,6 +103,7 @@ fn assert_all_was_probed(document: &Document) {
     for probe in [
         "fetch-and-op-64-allocated",
         "compare-and-swap-32-allocated",
+        "memory-model", // the standard ABI's too
         "thread-multiple",
     ] {
         for finding in findings_of(document, probe) {

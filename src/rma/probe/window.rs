@@ -31,7 +31,8 @@ pub enum MemoryModel {
     Separate,
 }
 
-// The attribute's values: of Open MPI they are macros, of MPICH an enumeration, of another ABI unknown.
+// The attribute's values: of Open MPI they are macros, of MPICH an enumeration; the standard ABI fixes them
+// (MPI 5.0, its mpi.h), and another's are unknown.
 #[cfg(mpi_comm_is_pointer)]
 const MODELS: [(c_int, MemoryModel); 2] = [
     (ffi::MPI_WIN_UNIFIED as c_int, MemoryModel::Unified),
@@ -48,7 +49,10 @@ const MODELS: [(c_int, MemoryModel); 2] = [
         MemoryModel::Separate,
     ),
 ];
-#[cfg(not(any(mpi_comm_is_pointer, mpi_comm_is_int)))]
+#[cfg(mpi_standard_abi)]
+const MODELS: [(c_int, MemoryModel); 2] =
+    [(321, MemoryModel::Unified), (322, MemoryModel::Separate)];
+#[cfg(not(any(mpi_comm_is_pointer, mpi_comm_is_int, mpi_standard_abi)))]
 const MODELS: [(c_int, MemoryModel); 0] = [];
 
 mod sealed {
