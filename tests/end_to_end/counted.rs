@@ -1,7 +1,7 @@
 //! What the game calls of MPI, counted by interposition: absence is tested, and so is presence.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -35,8 +35,8 @@ const LOCAL: &[&str] = &[
 ];
 
 /// The counting library, compiled once with the wrapper of this MPI.
-fn counter() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+fn counter() -> &'static str {
+    static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| library_to_preload(&mpicc(), "pmpi/count.c"))
 }
 
@@ -77,7 +77,7 @@ impl Counts {
 fn play(n_ranks: u32, args: &str) -> (Value, Vec<Counts>) {
     let folder = scratch();
     let job = onesided(n_ranks, &format!("play {args} --format json"))
-        .env("LD_PRELOAD", counter().display().to_string())
+        .env("LD_PRELOAD", counter())
         .env("COUNT_DIR", folder.path().display().to_string());
     let ended = job.run().expect_success();
     let counts = (0..n_ranks).map(|rank| {
@@ -123,7 +123,7 @@ fn nothing_that_the_program_calls_goes_uncounted() {
         uncounted.contains("MPI_Fetch_and_op"),
         "nm sees what the program imports: {uncounted:?}"
     );
-    for counted in mpi_symbols(counter(), "--defined-only") {
+    for counted in mpi_symbols(counter().as_ref(), "--defined-only") {
         uncounted.remove(&counted);
     }
     uncounted.retain(|name| !LOCAL.contains(&name.as_str()));

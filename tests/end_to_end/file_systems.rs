@@ -1,6 +1,5 @@
 //! File systems that refuse what others do: what is written there is complete, or the loss is reported.
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use onesided::checkpoint::Reader;
@@ -14,14 +13,14 @@ use crate::support::{Job, Turn, again, library_to_preload, scratch};
 use crate::trace::{findings, tracing};
 
 /// `refuse.c`, compiled once.
-fn refusals() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+fn refusals() -> &'static str {
+    static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| library_to_preload("cc", "end_to_end/refuse.c"))
 }
 
 /// The job, where the system refuses its ranks `what`.
 fn refused(job: Job, what: &str) -> Job {
-    job.env("LD_PRELOAD", refusals().display().to_string())
+    job.env("LD_PRELOAD", refusals())
         .env("ONESIDED_REFUSE", what)
         // UCX would put its own `mmap` over that of the library.
         .env("UCX_MEM_MMAP_HOOK_MODE", "none")

@@ -268,7 +268,7 @@ fn open_mpi_5_sleeps_as_it_starts() -> Result<(), Failed> {
     }
     let preload = library_to_preload(&mpicc(), "multi_rank/say_sleep.c");
     let variables = [
-        ("LD_PRELOAD", preload.to_str().expect("a plain name")),
+        ("LD_PRELOAD", preload.as_str()),
         ("OMPI_MCA_btl", "self,sm,tcp,ofi"),
     ];
     let job = launch_with(

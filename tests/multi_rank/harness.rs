@@ -217,7 +217,7 @@ pub fn run_body(by_level: &[(ThreadLevel, &[Body])], args: &[String]) {
 }
 
 /// `tests/pmpi/fail.c`, compiled once with the wrapper of this MPI.
-pub fn library_with_faults() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+pub fn library_with_faults() -> &'static str {
+    static LIBRARY: OnceLock<String> = OnceLock::new();
     LIBRARY.get_or_init(|| library_to_preload(&mpicc(), "pmpi/fail.c"))
 }

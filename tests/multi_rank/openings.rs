@@ -97,10 +97,7 @@ fn with_faults(
     faults: &'static [(&'static str, &'static str)],
 ) -> Trial {
     Trial::test(format!("{body}{case}"), move || {
-        let preload = [(
-            "LD_PRELOAD",
-            library_with_faults().to_str().expect("a plain name"),
-        )];
+        let preload = [("LD_PRELOAD", library_with_faults())];
         let job = launch_with(
             3,
             body,

@@ -36,8 +36,7 @@ pub fn trials() -> Vec<Trial> {
     let of = |body: &'static Body| {
         [1, 3].map(|n_ranks| {
             Trial::test(format!("{}/ranks_{n_ranks}", body.name), move || {
-                let library = library_with_faults();
-                let preload = [("LD_PRELOAD", library.to_str().expect("a plain name"))];
+                let preload = [("LD_PRELOAD", library_with_faults())];
                 let job = launch_with(n_ranks, body.name, DEADLINE, &preload);
                 job.verdict().map_err(Failed::from)
             })

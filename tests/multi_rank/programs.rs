@@ -217,9 +217,8 @@ pub fn trials() -> Vec<Trial> {
         })
     };
     let fails_shared_query = || {
-        let library = library_with_faults().to_str().expect("a plain name");
         let variables = [
-            ("LD_PRELOAD", library),
+            ("LD_PRELOAD", library_with_faults()),
             ("FAIL", "MPI_Win_shared_query"),
             ("FAIL_ON", "1"),
         ];

@@ -157,9 +157,9 @@ pub fn that_yields() -> Option<&'static str> {
 
 /// The library of [`that_yields`], whatever is loaded.
 pub fn library_that_yields() -> &'static str {
-    static LIBRARY: LazyLock<PathBuf> =
+    static LIBRARY: LazyLock<String> =
         LazyLock::new(|| library_to_preload("cc", "support/yield.c"));
-    LIBRARY.to_str().expect("a plain name")
+    &LIBRARY
 }
 
 /// What ranks are to run under, such as valgrind: words as in a shell.

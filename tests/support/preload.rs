@@ -9,8 +9,8 @@ pub fn mpicc() -> String {
     std::env::var("MPICC").unwrap_or_else(|_| "mpicc".into())
 }
 
-/// The library made of a C file in `tests/` by this compiler, for `LD_PRELOAD`.
-pub fn library_to_preload(compiler: &str, source: &str) -> PathBuf {
+/// The library made of a C file in `tests/` by this compiler, as `LD_PRELOAD` wants it.
+pub fn library_to_preload(compiler: &str, source: &str) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
@@ -38,7 +38,8 @@ pub fn library_to_preload(compiler: &str, source: &str) -> PathBuf {
     // Moved into place: another process may be using the one that was there.
     let file = format!("lib{name}.so");
     std::fs::rename(made.path(), folder.join(&file)).expect("it can be moved");
-    without_blanks(folder).join(file)
+    let library = without_blanks(folder).join(file);
+    library.to_str().expect("a plain name").into()
 }
 
 /// A name of a folder without blanks and colons, at which the loader splits `LD_PRELOAD`, and launchers what they

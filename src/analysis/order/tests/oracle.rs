@@ -80,8 +80,9 @@ pub(super) fn is_linearizable(history: &History) -> bool {
         if !history.complete {
             next.extend(state.after_what_is_missing(setup));
         }
-        next.retain(|state| !seen.contains(state)); // most are known: they are not copied
-        left.extend(next.into_iter().filter(|state| seen.insert(state.clone())));
+        // Most are known: they are not copied.
+        let is_new = |state: &State| !seen.contains(state) && seen.insert(state.clone());
+        left.extend(next.into_iter().filter(is_new));
     }
     false
 }
